@@ -210,12 +210,17 @@ class Loading {
         }
         for (Entry& entry : entries_) {
             auto accepted = previous->share(entry.id);
-            if (accepted != nullptr && is_unchanged(*accepted, entry.file)) entry.unchanged = std::move(accepted);
+            if (accepted != nullptr && is_unchanged(*accepted, entry)) entry.unchanged = std::move(accepted);
         }
     }
 
-    [[nodiscard]] bool is_unchanged(const AcceptedCustomer& accepted, const std::string& file) const {
-        if (accepted.stamps.empty() || !is_untouched(AT_FDCWD, file, 0, accepted.stamps.front())) return false;
+    [[nodiscard]] bool is_unchanged(const AcceptedCustomer& accepted, const Entry& entry) const {
+        if (accepted.stamps.empty()) return false;
+        if (options_.instead != nullptr) {
+            if (accepted.text != options_.instead->customers.at(entry.id)) return false;
+        } else if (!is_untouched(AT_FDCWD, entry.file, 0, accepted.stamps.front())) {
+            return false;
+        }
         const std::vector<NamedSecret> names = secrets_of(accepted.customer);
         for (std::size_t i = 0; i < names.size(); ++i) {
             if (!reader_of(names[i]).untouched(names[i].ref, accepted.stamps[1 + i])) return false;
@@ -236,7 +241,9 @@ class Loading {
             }
         }
         for (const std::size_t place : clashing) {
-            if (entries_[place].unchanged != nullptr) parse(entries_[place]);
+            if (entries_[place].unchanged == nullptr) continue;
+            entries_[place].unchanged.reset();
+            read(entries_[place]);
         }
     }
 

@@ -48,7 +48,8 @@ struct LoadOptions {
     // For checks on another machine, which has no secrets, or by another user than root: a secrets/ directory that is
     // missing or closed is one warning, and checks that need the keys are skipped.
     bool secrets_may_be_absent = false;
-    // The configuration in force; must outlive the call. Customers whose files did not change are not read again.
+    // The configuration in force; must outlive the call. Customers whose files (or texts) did not change are not read
+    // again.
     const Generation* previous = nullptr;
     // The resolution of file times, in nanoseconds: a file written within the last tick may change again without a new
     // time, so it is read again next time.

@@ -67,9 +67,8 @@ std::string counted(std::size_t count, const std::string& noun) {
 // --- loading -------------------------------------------------------------------------------------
 
 bool Reconciler::load(Round& round, Report& report) {
-    config::Loaded loaded =
-        config::load(options_.config_directory, {.secrets_may_be_absent = false, .previous = &current_});
-    if (!loaded.appliance_valid && !has_accepted_) fall_back(round, loaded);
+    config::Loaded loaded = load_source(round);
+    if (!loaded.appliance_valid && !has_accepted_ && round.source.instead == nullptr) fall_back(round, loaded);
     for (const config::LoadedCustomer& customer : loaded.customers) round.present.insert(customer.value().id);
     config::Succession succession = config::succeed(current_, loaded);
     bool settled = true;
@@ -434,9 +433,11 @@ void Reconciler::close_unused_listeners() {
     sockets_.keep_only(needed);
 }
 
-Report Reconciler::apply(VpndLink& link, Removals removals, Instant now, const std::string& removed) {
+Report Reconciler::apply(VpndLink& link, Removals removals, Instant now, const std::string& removed,
+                         const Source& source) {
     Report report;
     Round round;
+    round.source = source;
     round.removals = removals;
     round.removed = removed;
     round.now = now;
@@ -450,6 +451,7 @@ Report Reconciler::apply(VpndLink& link, Removals removals, Instant now, const s
         problems_.push_back({Kind::kNote, "", report.summary});
         keep_incomplete(before);
     }
+    if (!source.only.empty()) keep_unseen(source.only, before);
     update_unserved();
     update_pending_workers();
     update_last_good();

@@ -73,15 +73,25 @@ class Reconciler {
     };
     static constexpr Duration kGrace = std::chrono::seconds(60);
 
-    // Loads and applies the configuration directory. A customer whose file has errors, or whose stack cannot be made,
-    // stays as it was; the others apply. One whose file was renamed (find_renames()) keeps its stack and its tunnels,
-    // and is not removed. When the appliance's own file has errors nothing is applied, but before any configuration
-    // came into force the last good one is used instead of the files. While vpnd is down, deliver_all() delivers
-    // everything later. A link that breaks is closed. Checks the stacks of customers that are new, changed or
+    // What an apply() loads; the whole directory unless something is said.
+    struct Source {
+        const config::Texts* instead = nullptr;  // of warren.toml and the customers' files; must outlive the call
+        std::string only{};  // the file of this customer, with the texts in force of all else; "": all files
+    };
+
+    // Loads and applies the configuration directory, or `source`. A customer whose file has errors, or whose stack
+    // cannot be made, stays as it was; the others apply. One whose file was renamed (find_renames()) keeps its stack
+    // and its tunnels, and is not removed. When the appliance's own file has errors nothing is applied, but before any
+    // configuration came into force the last good one is used instead of the files. While vpnd is down, deliver_all()
+    // delivers everything later. A link that breaks is closed. Checks the stacks of customers that are new, changed or
     // incomplete, and up to kChecksPerApply others; patrol() checks the rest. `removed`: a customer whose file is gone
     // is removed at once, and does not count among the others; "": none.
     [[nodiscard]] Report apply(VpndLink& link, Removals removals = Removals::kAllowed, Instant now = {},
-                               const std::string& removed = "");
+                               const std::string& removed = "") {
+        return apply(link, removals, now, removed, {});
+    }
+    [[nodiscard]] Report apply(VpndLink& link, Removals removals, Instant now, const std::string& removed,
+                               const Source& source);
     // Reports what apply() would do; changes nothing.
     [[nodiscard]] Report preview();
 
@@ -160,6 +170,7 @@ class Reconciler {
         Removals removals = Removals::kAllowed;
         std::string removed;  // this customer may go, whatever `removals` says of others; "": none
         Instant now;
+        Source source;
         config::Generation next;
         std::vector<Rename> renames;              // of customers of the generation in force
         std::set<std::string> present;            // customers that have a file
@@ -189,6 +200,8 @@ class Reconciler {
     void note_changes(const std::unordered_set<std::string>& ours);
     void carry_out(VpndLink& link, Round& round, Report& report);
     [[nodiscard]] bool load(Round& round, Report& report);
+    // What `round.source` says, and every customer that has a file.
+    [[nodiscard]] config::Loaded load_source(Round& round) const;
     // Takes the last good configuration in the place of `loaded`, whose appliance has errors, if there is one.
     void fall_back(Round& round, config::Loaded& loaded) const;
     void update_last_good();
@@ -255,6 +268,8 @@ class Reconciler {
     void return_devices(Round& round, Report& report);
     void close_unused_listeners();
     void keep_incomplete(const std::vector<ipc::ControlText>& before);
+    // Of customers whose files were not looked at.
+    void keep_unseen(const std::string& seen, const std::vector<ipc::ControlText>& before);
     void update_unserved();
     void accept(VpndLink& link, Round& round, Report& report);
 

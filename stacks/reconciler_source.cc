@@ -1,0 +1,78 @@
+// What an apply() loads when that is not the directory as it is.
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+#include <set>
+
+#include "base/fd.h"
+#include "config/document.h"
+#include "config/file_reader.h"
+#include "config/load.h"
+#include "config/named_secrets.h"
+#include "stacks/reconciler.h"
+
+namespace warren::stacks {
+
+namespace {
+
+using Kind = ipc::ControlText::Kind;
+
+// An error is that of a file that cannot be read: a text that says so in the way of all errors in files.
+std::optional<std::string> text_of_file(const std::string& path) {
+    UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!file.valid() && errno == ENOENT) return std::nullopt;
+    config::FileStamp ignored;
+    auto text = config::read_all(file, config::kMaxDocumentSize, ignored);
+    return text ? std::move(*text) : "# " + text.error().what + "\n";
+}
+
+// Neither their secrets nor that of the appliance may be those of now, even where the files have others since.
+void keep_others(const config::Generation& current, const std::string& only, config::Loaded& loaded) {
+    for (config::LoadedCustomer& customer : loaded.customers) {
+        const std::string id = customer.value().id;
+        if (id == only) continue;
+        customer = {{}, true, std::move(customer.file), {}, current.share(id), {}};
+    }
+    for (const config::NamedSecret& name : config::secrets_of(current.appliance)) {
+        if (const auto* key = current.secrets.find(name.ref)) loaded.secrets.put(name.ref, key->clone());
+    }
+    std::erase_if(loaded.diagnostics, [&only](const config::Diagnostic& one) { return one.customer != only; });
+    loaded.appliance_valid = true;  // it is in force
+}
+
+}  // namespace
+
+config::Loaded Reconciler::load_source(Round& round) const {
+    const std::string& only = round.source.only;
+    if (only.empty())
+        return config::load(options_.config_directory,
+                            {.secrets_may_be_absent = false, .previous = &current_, .instead = round.source.instead});
+    config::Texts texts = config::texts_of(current_);
+    if (auto text = text_of_file(options_.config_directory + "/customers/" + only + ".toml")) {
+        texts.customers.insert_or_assign(only, std::move(*text));
+    } else {
+        texts.customers.erase(only);
+        round.removed = only;  // who removed its file and names it means that
+    }
+    config::Loaded loaded = config::load(options_.config_directory,
+                                         {.secrets_may_be_absent = false, .previous = &current_, .instead = &texts});
+    keep_others(current_, only, loaded);
+    // Those of whom nothing is in force, because their files have errors.
+    std::vector<std::string> unseen;
+    std::copy_if(present_.begin(), present_.end(), std::back_inserter(unseen),
+                 [&](const std::string& id) { return id != only && !texts.customers.contains(id); });
+    keep_customers(unseen, round, loaded);
+    return loaded;
+}
+
+void Reconciler::keep_unseen(const std::string& seen, const std::vector<ipc::ControlText>& before) {
+    std::copy_if(before.begin(), before.end(), std::back_inserter(problems_), [&](const ipc::ControlText& text) {
+        const bool is_told = std::any_of(problems_.begin(), problems_.end(),
+                                         [&text](const ipc::ControlText& told) { return told == text; });
+        return text.kind == Kind::kDiagnostic && text.customer != seen && !is_told;
+    });
+}
+
+}  // namespace warren::stacks

@@ -1,0 +1,105 @@
+// What comes into force when not the directory as it is counts: earlier texts, or one customer's file.
+#include <doctest/doctest.h>
+
+#include <string>
+
+#include "config/texts.h"
+#include "room.h"
+#include "stacks/reconciler.h"
+
+namespace warren::stacks {
+namespace {
+
+Report apply(Room& room, const Reconciler::Source& source) {
+    return room.reconciler.apply(room.link, Reconciler::Removals::kAllowed, {}, "", source);
+}
+
+TEST_CASE("earlier texts come back, and customers that they do not change are not told to vpnd") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.write_customer("globex", 'B');
+    room.adopt();
+    REQUIRE(room.apply().accepted);
+    const config::Texts before = config::texts_of(room.reconciler.current());
+    room.write_customer("acme", 'C');
+    room.write_customer("initech", 'D');
+    REQUIRE(room.apply().accepted);
+    room.write("warren.toml", "schema = 1\nlisten_prt = 1\n");  // the files do not count
+    (void)room.received();
+    const Report report = apply(room, {&before, ""});
+    REQUIRE_MESSAGE(report.accepted, report.summary);
+    CHECK(joined(room.received()) ==
+          joined(Lines{"begin", "customer acme", "peer acme-site", "remove customer initech", "commit"}));
+    CHECK(config::texts_of(room.reconciler.current()) == before);
+    CHECK_FALSE(room.has_stack("initech"));
+}
+
+TEST_CASE("texts that cannot come into force change nothing") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.adopt();
+    REQUIRE(room.apply().accepted);
+    const config::Texts before = config::texts_of(room.reconciler.current());
+    const config::Texts bad{"schema = 1\nlisten_prt = 1\n", {}};
+    CHECK_FALSE(apply(room, {&bad, ""}).accepted);
+    CHECK(config::texts_of(room.reconciler.current()) == before);
+}
+
+TEST_CASE("only one customer's file comes into force, whatever else the directory says") {
+    Room room;
+    for (const char* id : {"acme", "globex", "initech"})
+        room.write_customer(id, id[0] == 'a' ? 'A' : id[0] == 'g' ? 'B' : 'C');
+    room.adopt();
+    REQUIRE(room.apply().accepted);
+    const std::string globex = config::texts_of(room.reconciler.current()).customers.at("globex");
+    (void)room.received();
+    room.write_customer("acme", 'D');
+    room.write_customer("globex", 'E');
+    room.remove_customer("initech");
+    room.write("warren.toml", "schema = 1\nlisten_prt = 1\n");
+    const Report report = apply(room, {nullptr, "acme"});
+    REQUIRE_MESSAGE(report.accepted, report.summary);
+    CHECK(joined(room.received()) == joined(Lines{"begin", "customer acme", "peer acme-site", "commit"}));
+    CHECK(config::texts_of(room.reconciler.current()).customers.at("globex") == globex);
+    CHECK(room.has_stack("initech"));
+}
+
+TEST_CASE("a customer whose own file is gone leaves when it is named, and no other") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.write_customer("globex", 'B');
+    room.write_customer("initech", 'C');
+    room.adopt();
+    REQUIRE(room.apply().accepted);
+    room.remove_customer("acme");
+    room.remove_customer("globex");
+    const Report report =
+        room.reconciler.apply(room.link, Reconciler::Removals::kAsk, {}, "", Reconciler::Source{nullptr, "acme"});
+    REQUIRE_MESSAGE(report.accepted, report.summary);
+    CHECK_FALSE(room.has_stack("acme"));
+    CHECK(room.has_stack("globex"));
+}
+
+TEST_CASE("a customer that only vpnd serves, because its file is broken, stays when another is applied alone") {
+    Room room;
+    room.write_customer("acme", 'A');
+    room.write_customer("broken", 'B');
+    room.adopt();
+    REQUIRE(room.apply().accepted);
+    room.break_customer("broken");
+    room.write_customer("acme", 'C');
+    REQUIRE(apply(room, {nullptr, "acme"}).accepted);
+    CHECK(room.has_stack("broken"));
+    const config::Texts now = config::texts_of(room.reconciler.current());
+    CHECK(now.customers.contains("broken"));
+    // A new file with an error is that customer's problem alone.
+    room.write("customers/new.toml", "schema = 1\nunknown = 2\n");
+    const Report report = apply(room, {nullptr, "new"});
+    CHECK(report.accepted);
+    CHECK(report.exit_status == 1);
+    REQUIRE_FALSE(report.texts.empty());
+    CHECK(report.texts.front().customer == "new");
+}
+
+}  // namespace
+}  // namespace warren::stacks
