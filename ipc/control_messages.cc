@@ -6,12 +6,12 @@ namespace warren::ipc {
 
 template <>
 struct LastOf<ControlVerb> {
-    static constexpr auto value = ControlVerb::kOperateConnection;
+    static constexpr auto value = ControlVerb::kGoBack;
 };
 
 // Found by argument-dependent lookup from the codec, hence not in an anonymous namespace.
 static void fields(auto& codec, Is<ControlRequest> auto& m) {
-    codec(m.verb, m.log_level, m.customer, m.peer, m.action);
+    codec(m.verb, m.log_level, m.customer, m.peer, m.action, m.confirm_seconds, m.only, m.comment, m.claimed_user);
 }
 static void fields(auto& codec, Is<ControlDone> auto& m) {
     codec(m.exit_status, m.generation, m.summary);

@@ -1,6 +1,7 @@
 // vpnctl -> stackd: an operator's requests, on RUN_DIR/control.sock (SEQPACKET, root only).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,7 +25,12 @@ enum class ControlVerb : std::uint8_t {
     kReplaceVpnd,    // start vpnd's program anew; its sessions go on
     kResetPeer,      // begin anew with `customer`'s `peer`
     kOperateConnection,  // `action` with the connection `peer` of `customer`
+    kConfirm,            // the configuration in force stays: it waits no more
+    kGoBack,             // the configuration in force waits for kConfirm: the one before comes back now
 };
+
+inline constexpr std::size_t kMaxComment = 400;
+inline constexpr std::size_t kMaxClaimedUser = 64;
 
 struct ControlRequest {
     ControlVerb verb = ControlVerb::kStatus;
@@ -33,6 +39,12 @@ struct ControlRequest {
                              // whose disabled peers are all told
     std::string peer{};      // kResetPeer and kOperateConnection only
     std::optional<ConnectionAction> action = std::nullopt;  // kOperateConnection only
+    // The rest: kApply and kApplyRemoving only.
+    std::uint32_t confirm_seconds = 0;  // the configuration before comes back after these, unless kConfirm comes; 0: it
+                                        // does not
+    std::string only{};                 // the file of this customer comes into force, and no other; "": all
+    std::string comment{};              // for the history; at most kMaxComment bytes
+    std::string claimed_user{};  // who ran vpnctl, as that says, and also of kGoBack; at most kMaxClaimedUser bytes
 };
 
 // A piece of the answer, in order; then one ControlDone.
@@ -51,12 +63,12 @@ struct ControlText {
     Kind kind = Kind::kNote;
     std::string customer;  // "" = the appliance
     std::string text;      // kChange: what the operator changed; kStep: one planned step; kDiagnostic:
-                           // file:line:column: error: ... with its line and caret;
-                           // kNote: what could not be done; kIncomplete: what the customer's stack lacks; kFact:
-                           // stackd's state, "pid 12, up 60 s", or with a customer its disabled peers
-                           // (ipc/disabled_peers.h); kUnserved: why a customer that has a file is not in force;
-                           // kQuestion: why nothing was done, and kApplyRemoving would do it;
-                           // kLastGood: since when the configuration in force is not that of the files, and why
+                           // file:line:column: error: ... with its line and caret; kNote: what could not be done;
+                           // kIncomplete: what the customer's stack lacks; kFact: stackd's state, "pid 12, up 60 s",
+                           // "unconfirmed 12 250": revision 12 comes back in 250 s, or with a customer its disabled
+                           // peers (ipc/disabled_peers.h); kUnserved: why a customer that has a file is not in force;
+                           // kQuestion: why nothing was done, and kApplyRemoving would do it; kLastGood: since when
+                           // the configuration in force is not that of the files, and why
     bool operator==(const ControlText&) const = default;
 };
 

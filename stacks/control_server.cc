@@ -18,13 +18,18 @@ namespace warren::stacks {
 
 namespace {
 
-constexpr std::size_t kMaxRequest = 256;  // with two names of 63 characters
+constexpr std::size_t kMaxRequest = 1024;  // with three names of 63 characters and a comment
 constexpr std::size_t kMaxText = 8192;
 constexpr std::size_t kMostWaiting = 256;
 constexpr int kEventsAtOnce = 16;
 constexpr int kBusy = 4;
 
-Result<ipc::ControlRequest> receive_request(ipc::Channel& channel) {
+struct Received {
+    ipc::ControlRequest request;
+    uid_t peer;
+};
+
+Result<Received> receive_request(ipc::Channel& channel) {
     const auto credentials = channel.peer_credentials();
     if (!credentials) return tl::unexpected(credentials.error());
     if (credentials->uid != ::geteuid()) return fail(ErrorCode::kPermission, "only root may send requests");
@@ -35,7 +40,9 @@ Result<ipc::ControlRequest> receive_request(ipc::Channel& channel) {
     if (!message) return tl::unexpected(message.error());
     const auto* request = std::get_if<ipc::ControlRequest>(&*message);
     if (request == nullptr) return fail(ErrorCode::kInvalid, "not a request");
-    return *request;
+    if (request->comment.size() > ipc::kMaxComment || request->claimed_user.size() > ipc::kMaxClaimedUser)
+        return fail(ErrorCode::kInvalid, "a comment or a name is too long");
+    return Received{*request, credentials->uid};
 }
 
 // A message has a bound, and a person reads no more of one line.
@@ -110,18 +117,18 @@ void ControlServer::serve_one(const AnswerOrNone& answer, const Generation& gene
 }
 
 bool ControlServer::handle(Client client, const AnswerOrNone& answer, const Generation& generation) {
-    const auto request = receive_request(client.channel);
-    if (!request && request.error().code == ErrorCode::kUnavailable) {
+    const auto received = receive_request(client.channel);
+    if (!received && received.error().code == ErrorCode::kUnavailable) {
         keep(std::move(client));
         return false;
     }
-    if (!request) {
-        log(LogLevel::kWarn, "control_refused", {{"reason", request.error().what}});
+    if (!received) {
+        log(LogLevel::kWarn, "control_refused", {{"reason", received.error().what}});
         return false;
     }
-    std::optional<Report> report = answer(*request);
+    std::optional<Report> report = answer(received->request, received->peer);
     if (!report && waiting_.size() < kMostWaiting) {
-        waiting_.push_back({std::move(client.channel), *request});
+        waiting_.push_back({std::move(client.channel), received->request, received->peer});
         return true;
     }
     if (!report) report = Report{{}, false, kBusy, "stackd is busy, and many wait; try again"};
@@ -132,7 +139,7 @@ bool ControlServer::handle(Client client, const AnswerOrNone& answer, const Gene
 void ControlServer::serve_waiting(const Answer& answer, const Generation& generation) {
     Waiting next = std::move(waiting_.front());
     waiting_.pop_front();
-    const Report report = answer(next.request);
+    const Report report = answer(next.request, next.peer);
     reply(std::move(next.channel), report, generation());
 }
 

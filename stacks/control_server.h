@@ -1,6 +1,8 @@
 // The operator's socket: RUN_DIR/control.sock, root only, one request per connection.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -28,8 +30,9 @@ class ControlServer {
 
     // Readable when serve_one() has something to do.
     [[nodiscard]] int fd() const { return ready_.get(); }
-    using Answer = std::function<Report(const ipc::ControlRequest&)>;
-    using AnswerOrNone = std::function<std::optional<Report>(const ipc::ControlRequest&)>;
+    // `peer`: the user at the other end, as the kernel says.
+    using Answer = std::function<Report(const ipc::ControlRequest&, uid_t peer)>;
+    using AnswerOrNone = std::function<std::optional<Report>(const ipc::ControlRequest&, uid_t peer)>;
     using Generation = std::function<std::uint64_t()>;
     // Accepts clients, reads requests and goes on with answers, until it has got one from `answer`. It sends that,
     // followed by `generation()`, as far as the client reads. Nothing: the client waits until serve_waiting(), or is
@@ -53,6 +56,7 @@ class ControlServer {
     struct Waiting {
         ipc::Channel channel;
         ipc::ControlRequest request;
+        uid_t peer;
     };
 
     ControlServer(UniqueFd listener, UniqueFd ready) : listener_(std::move(listener)), ready_(std::move(ready)) {}

@@ -85,7 +85,9 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
                                tell_secrets(link, generation, is_in_force);
                            }}),
       state_(run_dir.path(), options_.state_dir),
-      last_good_(options_.state_dir) {
+      last_good_(options_.state_dir),
+      history_(options_.state_dir),
+      confirmation_(options_.state_dir, options_.config_directory) {
     if (options_.web) web_.emplace(*options_.web);
     if (options_.auth) auth_.emplace(*options_.auth);
 }
@@ -107,7 +109,7 @@ int Supervisor::start() {
     }
     const Status adopted = adopt_vpnd();
     if (!adopted) log(LogLevel::kInfo, "vpnd_not_adopted", {{"reason", adopted.error().what}});
-    const Report report = reconciler_.apply(link_, Reconciler::Removals::kKeep, now());
+    const Report report = first_apply();
     if (Signals::stop_waits()) {
         stopping_ = true;
         return 0;
@@ -119,7 +121,6 @@ int Supervisor::start() {
         log(LogLevel::kError, "start_failed", {{"reason", report.summary}});
         return report.exit_status;
     }
-    keep_last_good(report);
     if (!link_.is_connected()) {
         // An adopted one that stopped answering meanwhile.
         (void)end_vpnd(Duration(0));
@@ -149,6 +150,7 @@ void Supervisor::stop() {
     web_.reset();
     link_.close();
     last_good_.finish(reconciler_.current(), kStopPatience, now());
+    if (history_.is_on()) (void)history_.settle(kStopPatience, now());
     if (leaving_) {
         if (auth_) auth_->leave();
         log(LogLevel::kInfo, "service_stopped", {{"stacks", "stay up"}, {"vpnd", "goes on"}});
@@ -186,7 +188,7 @@ void Supervisor::serve() {
         const int timeout = milliseconds_until(
             std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, slow_patrol_at_, watch_at, log_at,
                       reconciler_.next_departure(), state_.next_deadline(), last_good_.next_deadline(),
-                      control_->next_deadline(), web_ ? web_->next_deadline() : kNever,
+                      next_of_history(), control_->next_deadline(), web_ ? web_->next_deadline() : kNever,
                       auth_ ? auth_->next_deadline() : kNever, watchdog_.next_deadline()}),
             now());
         if (::poll(waiting.data(), waiting.size(), control_->has_waiting() ? 0 : timeout) < 0 && errno != EINTR) return;
@@ -210,6 +212,7 @@ void Supervisor::serve() {
         if (web_) web_->run(now());
         state_.run(now());
         last_good_.run(reconciler_.current(), now());
+        run_history();
         serve_control(waiting[kControl].revents != 0);
         control_->drop_silent(now());
         // A diff reads the notices of changes that somebody made, too.
@@ -233,7 +236,9 @@ void Supervisor::serve() {
 }
 
 void Supervisor::serve_control(bool is_ready) {
-    const auto answer = [this](const ipc::ControlRequest& request) { return handle_request(request); };
+    const auto answer = [this](const ipc::ControlRequest& request, uid_t peer) {
+        return handle_request(request, peer);
+    };
     const auto generation = [this] { return reconciler_.generation(); };
     if (control_->has_waiting()) {
         control_->serve_waiting(answer, generation);
@@ -255,7 +260,7 @@ bool Supervisor::serve_while_waiting() {
     pollfd waiting{control_ ? control_->fd() : -1, POLLIN, 0};
     if (::poll(&waiting, 1, 0) > 0) {
         control_->serve_one(
-            [this](const ipc::ControlRequest& request) -> std::optional<Report> {
+            [this](const ipc::ControlRequest& request, uid_t /*peer*/) -> std::optional<Report> {
                 if (request.verb == ipc::ControlVerb::kStatus) return status(request.customer);
                 if (request.verb == ipc::ControlVerb::kLogLevel && !request.log_level) return log_levels();
                 return std::nullopt;  // it waits until vpnd has answered
@@ -297,22 +302,19 @@ void Supervisor::handle_signals() {
             leaving_ = *request == SignalRequest::kLeave;
             return;
         }
-        const Report report = apply(Reconciler::Removals::kKeep);
-        for (const ipc::ControlText& text : report.texts) {
-            if (text.kind == ipc::ControlText::Kind::kNote || text.kind == ipc::ControlText::Kind::kIncomplete)
-                log(LogLevel::kWarn, "problem_reported", {{"customer", text.customer}, {"text", text.text}});
-        }
+        reload();
     }
 }
 
-Report Supervisor::apply(Reconciler::Removals removals, const std::string& removed) {
+Report Supervisor::apply(Reconciler::Removals removals, const history::Origin& origin, const std::string& removed,
+                         const Reconciler::Source& source) {
     notify_reloading();
-    Report report = reconciler_.apply(link_, removals, now(), removed);
+    Report report = reconciler_.apply(link_, removals, now(), removed, source);
     if (report.is_owed) {
         report.exit_status = kFailed;
         report.summary += "; the tunnels do not follow it yet: vpnd does not have it";
     }
-    keep_last_good(report);
+    keep(report, origin);
     if (report.accepted && link_.is_connected() && reconciler_.workers() != reconciler_.wanted_workers())
         change_workers(report);
     schedule_maintenance();
@@ -321,10 +323,6 @@ Report Supervisor::apply(Reconciler::Removals removals, const std::string& remov
     announce();
     configure_web();
     return report;
-}
-
-void Supervisor::keep_last_good(const Report& report) {
-    if (report.accepted && !reconciler_.uses_last_good()) last_good_.keep(reconciler_.current(), now());
 }
 
 void Supervisor::configure_web() {
@@ -345,13 +343,14 @@ void Supervisor::update_web() {
     web_->report_problems(problems());
 }
 
-Report Supervisor::handle_request(const ipc::ControlRequest& request) {
+Report Supervisor::handle_request(const ipc::ControlRequest& request, uid_t peer) {
+    const history::Origin origin{history::Origin::Kind::kRequest, peer, request.claimed_user, request.comment};
     log(LogLevel::kDebug, "request_received", {{"verb", std::to_string(static_cast<unsigned>(request.verb))}});
     switch (request.verb) {
-        case ipc::ControlVerb::kApply: return apply(Reconciler::Removals::kAsk);
-        case ipc::ControlVerb::kApplyRemoving:
-            if (request.customer.empty()) return apply(Reconciler::Removals::kAllowed);
-            return apply(Reconciler::Removals::kAsk, request.customer);
+        case ipc::ControlVerb::kApply:
+        case ipc::ControlVerb::kApplyRemoving: return apply_asked(request, origin);
+        case ipc::ControlVerb::kConfirm: return confirm();
+        case ipc::ControlVerb::kGoBack: return go_back(origin);
         case ipc::ControlVerb::kDiff: return reconciler_.preview();
         case ipc::ControlVerb::kStatus: return status(request.customer);
         case ipc::ControlVerb::kReplaceVpnd: return replace_vpnd();
@@ -409,6 +408,9 @@ Report Supervisor::status(const std::string& customer) const {
         fact(auth_->is_running() ? "authd pid " + std::to_string(auth_->pid()) : std::string("authd is not running"));
     const config::Appliance& appliance = reconciler_.current().appliance;
     if (appliance.public_endpoint) fact("clients use " + *appliance.public_endpoint);
+    if (const auto& waiting = confirmation_.waiting())
+        fact("unconfirmed " + std::to_string(waiting->base) + " " +
+             std::to_string(std::chrono::ceil<seconds>(confirmation_.left()).count()));
     const auto disabled = disabled_peers_of(reconciler_.current(), customer);
     report.texts.insert(report.texts.end(), disabled.begin(), disabled.end());
     const auto all = problems();

@@ -14,7 +14,9 @@
 #include "stacks/children/vpnd_link.h"
 #include "stacks/children/vpnd_process.h"
 #include "stacks/children/web_keeper.h"
+#include "stacks/confirmation.h"
 #include "stacks/control_server.h"
+#include "stacks/history_keeper.h"
 #include "stacks/host/run_dir.h"
 #include "stacks/host/signals.h"
 #include "stacks/host/state_copy.h"
@@ -89,11 +91,26 @@ class Supervisor {
     // Sets the time of the next run_maintenance().
     void schedule_maintenance();
     void run_maintenance();
-    // `removed`: as Reconciler::apply().
-    [[nodiscard]] Report apply(Reconciler::Removals removals, const std::string& removed = "");
-    // For a later start, after an apply().
-    void keep_last_good(const Report& report);
-    [[nodiscard]] Report handle_request(const ipc::ControlRequest& request);
+    // `removed`, `source`: as Reconciler::apply().
+    [[nodiscard]] Report apply(Reconciler::Removals removals, const history::Origin& origin,
+                               const std::string& removed = "", const Reconciler::Source& source = {});
+    // For a later start and for the history, after an apply().
+    void keep(const Report& report, const history::Origin& origin);
+    [[nodiscard]] Report handle_request(const ipc::ControlRequest& request, uid_t peer);
+    // supervisor_history.cc: what may wait for a confirmation, and its end. The first apply of this process.
+    [[nodiscard]] Report first_apply();
+    [[nodiscard]] Report apply_asked(const ipc::ControlRequest& request, const history::Origin& origin);
+    [[nodiscard]] Report apply_unconfirmed(const ipc::ControlRequest& request, const history::Origin& origin);
+    [[nodiscard]] Report carry_out(const ipc::ControlRequest& request, const history::Origin& origin);
+    // Why nothing may be applied now; "": it may.
+    [[nodiscard]] std::string reason_to_wait() const;
+    void reload();
+    [[nodiscard]] Report confirm();
+    // The last confirmed revision comes back.
+    [[nodiscard]] Report go_back(history::Origin origin);
+    void run_history();
+    [[nodiscard]] Instant next_of_history() const;
+    void add_history(std::vector<ipc::ControlText>& problems) const;
     // Changes the level of all daemons. One that is not running receives it when it starts.
     [[nodiscard]] Report change_log_level(LogLevel level);
     [[nodiscard]] Report log_levels() const;
@@ -126,6 +143,8 @@ class Supervisor {
     std::optional<KeptSessions> kept_sessions_;
     StateCopy state_;
     LastGood last_good_;
+    HistoryKeeper history_;
+    Confirmation confirmation_;
     std::optional<VpndProcess> process_;
     VpndLink link_;
     std::optional<WebKeeper> web_;

@@ -54,6 +54,7 @@ void Supervisor::serve_auth() {
 
 std::vector<ipc::ControlText> Supervisor::problems() const {
     std::vector<ipc::ControlText> out = reconciler_.problems();
+    add_history(out);
     if (!wants_auth_ || (auth_ && (auth_->is_running() || auth_->problem().empty()))) return out;
     out.push_back({ipc::ControlText::Kind::kNote, "",
                    "authd is not running (" + (auth_ ? auth_->problem() : std::string("there is no program")) +

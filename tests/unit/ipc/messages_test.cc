@@ -219,9 +219,10 @@ std::vector<SnapshotMessage> every_snapshot_message() {
 }
 
 std::vector<ControlMessage> every_control_message() {
-    return {
-        ControlRequest{ControlVerb::kOperateConnection, LogLevel::kDebug, "acme", "laptop", ConnectionAction::kRekey},
-        ControlText{ControlText::Kind::kStep, "acme", "create namespace warren-acme"}, ControlDone{4, 12, "refused"}};
+    return {ControlRequest{ControlVerb::kOperateConnection, LogLevel::kDebug, "acme", "laptop",
+                           ConnectionAction::kRekey, 300, "globex", "new site", "ada"},
+            ControlText{ControlText::Kind::kStep, "acme", "create namespace warren-acme"},
+            ControlDone{4, 12, "refused"}};
 }
 
 std::vector<WebMessage> every_web_message() {

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -12,7 +13,7 @@
 namespace warren::stacks {
 namespace {
 
-TEST_CASE("the longest names of a customer and a peer fit in a request") {
+TEST_CASE("the longest names and the longest comment fit in a request, a longer one is refused, and who asks is told") {
     const std::string directory = fresh_directory();
     const std::string path = directory + "/control.sock";
     auto server = ControlServer::listen(path);
@@ -22,16 +23,39 @@ TEST_CASE("the longest names of a customer and a peer fit in a request") {
     const std::string customer(63, 'c');
     const std::string peer(63, 'p');
     std::vector<std::uint8_t> wire;
-    REQUIRE(ipc::encode(ipc::ControlRequest{ipc::ControlVerb::kResetPeer, std::nullopt, customer, peer}, wire));
+    ipc::ControlRequest request{ipc::ControlVerb::kResetPeer, std::nullopt, customer, peer};
+    request.only = customer;
+    request.comment = std::string(ipc::kMaxComment, 'x');
+    request.claimed_user = std::string(ipc::kMaxClaimedUser, 'u');
+    REQUIRE(ipc::encode(request, wire));
     REQUIRE(client->send(wire));
     std::vector<ipc::ControlRequest> received;
+    uid_t asked_by = 12345;
     server->serve_one(
-        [&](const ipc::ControlRequest& request) {
-            received.push_back(request);
+        [&](const ipc::ControlRequest& got, uid_t uid) {
+            received.push_back(got);
+            asked_by = uid;
             return Report{};
         },
         [] { return std::uint64_t{1}; });
     REQUIRE(received.size() == 1);
+    CHECK(asked_by == ::geteuid());
+    CHECK(received[0].comment == request.comment);
+    for (std::string* text : {&request.comment, &request.claimed_user}) {
+        *text += "y";
+        auto other = ipc::Channel::connect(path);
+        wire.clear();
+        REQUIRE(ipc::encode(request, wire));
+        REQUIRE(other->send(wire));
+        server->serve_one(
+            [&](const ipc::ControlRequest& got, uid_t /*peer*/) {
+                received.push_back(got);
+                return Report{};
+            },
+            [] { return std::uint64_t{1}; });
+        CHECK(received.size() == 1);
+        text->pop_back();
+    }
     CHECK(received[0].verb == ipc::ControlVerb::kResetPeer);
     CHECK(received[0].customer == customer);
     CHECK(received[0].peer == peer);
@@ -49,10 +73,11 @@ TEST_CASE("a request that cannot be answered now waits, and is answered in its t
     REQUIRE(ipc::encode(ipc::ControlRequest{ipc::ControlVerb::kApply, std::nullopt, "", ""}, wire));
     REQUIRE(client->send(wire));
     const auto generation = [] { return std::uint64_t{7}; };
-    server->serve_one([](const ipc::ControlRequest&) -> std::optional<Report> { return std::nullopt; }, generation);
+    server->serve_one([](const ipc::ControlRequest&, uid_t /*peer*/) -> std::optional<Report> { return std::nullopt; },
+                      generation);
     REQUIRE(server->has_waiting());
     server->serve_waiting(
-        [](const ipc::ControlRequest& request) {
+        [](const ipc::ControlRequest& request, uid_t /*peer*/) {
             CHECK(request.verb == ipc::ControlVerb::kApply);
             return Report{{}, true, 0, "done"};
         },
@@ -99,7 +124,7 @@ struct Desk {
     }
     void serve() {
         server->serve_one(
-            [this](const ipc::ControlRequest& request) {
+            [this](const ipc::ControlRequest& request, uid_t /*peer*/) {
                 asked.push_back(request.customer);
                 Report report;
                 report.texts.assign(texts, {ipc::ControlText::Kind::kFact, "", std::string(2000, 'x')});
