@@ -33,6 +33,7 @@ constexpr std::array<ArgumentKind, 4> kVerbCustomerNames{ArgumentKind::kVerb, Ar
 constexpr std::array<ArgumentKind, 3> kVerbCustomerName{ArgumentKind::kVerb, ArgumentKind::kCustomer,
                                                         ArgumentKind::kName};
 constexpr std::array<ArgumentKind, 2> kCustomerName{ArgumentKind::kCustomer, ArgumentKind::kName};
+constexpr std::array<ArgumentKind, 1> kOneName{ArgumentKind::kName};
 constexpr std::array<ArgumentKind, 1> kOneVerb{ArgumentKind::kVerb};
 constexpr std::array<ArgumentKind, 2> kVerbFile{ArgumentKind::kVerb, ArgumentKind::kName};
 
@@ -57,9 +58,17 @@ constexpr Command kCommands[] = {
     {"check", "[DIR]", "find every error in a configuration; needs no root and no daemon", kOneDirectory, 0, false,
      run_check},
     {"listeners", "", "the ports that the appliance listens at, for a firewall", {}, 0, false, run_listeners},
-    {"diff", "", "what `apply` would change", {}, 0, false, run_diff},
+    {"diff", "[CUSTOMER]", "what `apply` would change; with --revision N, how the files differ from that revision",
+     kOneCustomer, 0, false, run_diff},
     {"apply", "", "load the configuration again and apply it; asks before it removes many customers", {}, 0, false,
      run_apply},
+    {"confirm", "", "what `apply --confirm-within` brought into force stays", {}, 0, false, run_confirm},
+    {"history", "[CUSTOMER]", "every configuration that came into force: when, by whom, what it changed", kOneCustomer,
+     0, false, run_history},
+    {"show", "[CUSTOMER]", "the files of a revision of the history (--revision N; else the last one)", kOneCustomer, 0,
+     false, run_show},
+    {"rollback", "[N]", "write the files of revision N (else the one before the last) back, and apply them", kOneName,
+     0, false, run_rollback},
     {"log-level", "[debug|info|warn|error]", "how much the daemons log; without a level, the present one", kOneVerb, 0,
      false, run_log_level},
     {"restart", "vpnd", "start the tunnel daemon again, for instance after an upgrade; every session goes on", kOneVerb,
@@ -76,6 +85,10 @@ constexpr Command kCommands[] = {
      run_profile},
     {"import", "wg-quick|csv FILE", "peers from a server's file of wg-quick or from a table",
      kVerbFile, 2, false, run_import},
+    {"backup", "FILE", "the configuration with its secrets as one file, under a passphrase", kOneFile, 1, false,
+     run_backup},
+    {"restore", "FILE", "what a backup would change here; with --write, put it in the place of the configuration",
+     kOneFile, 1, false, run_restore},
     {"user", "add|passwd|del NAME [ROLE [ID,ID]]",
      "the users of the status page; the password is read from standard input", kVerbNameRole, 2, false, run_user},
     {"token", "add|del NAME [ROLE [ID,ID]]", "API tokens for programs; a new one is printed once", kVerbNameRole, 2,

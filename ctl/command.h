@@ -51,6 +51,7 @@ struct ChangeOptions {
 struct Invocation {
     std::string run_dir = "/run/warren";
     std::string config_dir = "/etc/warren";
+    std::string state_dir = "/var/lib/warren";  // of stackd: the history is there
     std::string
         network_dir;  // setup: where the uplink's file goes; "": where the firmware image has it, elsewhere nowhere
     bool json = false;
@@ -58,6 +59,10 @@ struct Invocation {
     bool verbose = false;  // apply, diff: every step too
     bool why = false;      // ipsec: the last attempts instead
     ChangeOptions change;
+    std::string revision;                // show, diff
+    std::string comment;                 // what applies: for the history
+    std::string confirm_within;          // what applies: "5m"
+    std::string only;                    // apply: a customer
     std::string format;                  // explain only: "markdown", or "scdoc" for the man page of a file
     std::vector<std::string> arguments;  // after the command's name
     std::vector<std::string> program;    // after "--"

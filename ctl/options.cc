@@ -39,8 +39,30 @@ void add_change_options(po::options_description& out) {
         "private-key-file", po::value<std::string>()->value_name("FILE"), "profile: the peer's private key")(
         "format", po::value<std::string>()->value_name("FORMAT"), "profile: conf, qr or svg on standard output")(
         "all", po::bool_switch(), "profile: of all peers, without private keys")(
-        "customer", po::value<std::string>()->value_name("ID"), "import: of whom the peers are")(
-        "write", po::bool_switch(), "import: write the customer's file, and apply it");
+        "customer", po::value<std::string>()->value_name("ID"),
+        "import: of whom the peers are; rollback: only the file of this customer")(
+        "write", po::bool_switch(), "import: write the customer's file, and apply it; restore: write the files");
+}
+
+// Of the commands that apply, and of those that read the history.
+void add_history_options(po::options_description& out) {
+    out.add_options()("confirm-within", po::value<std::string>()->value_name("TIME"),
+                      "apply: the configuration before comes back after this time (30s, 5m, 1h), unless `vpnctl "
+                      "confirm` comes")("comment", po::value<std::string>()->value_name("TEXT"),
+                                        "apply and all that applies: why, for the history")(
+        "only", po::value<std::string>()->value_name("ID"), "apply: the file of this customer, and no other")(
+        "revision", po::value<std::string>()->value_name("N"), "show, diff: this revision of the history");
+}
+
+void read_history_options(const po::variables_map& map, Invocation& to) {
+    const auto text = [&map](const char* name, std::string& place) {
+        if (map.count(name) != 0) place = map[name].as<std::string>();
+    };
+    text("state-dir", to.state_dir);
+    text("confirm-within", to.confirm_within);
+    text("comment", to.comment);
+    text("only", to.only);
+    text("revision", to.revision);
 }
 
 void read_change_options(const po::variables_map& map, ChangeOptions& to) {
@@ -75,6 +97,8 @@ po::options_description visible_options() {
                       "the instance's run directory (default /run/warren)")(
         "config", po::value<std::string>()->value_name("DIR"),
         "the configuration, of commands that read or change its files (default /etc/warren)")(
+        "state-dir", po::value<std::string>()->value_name("DIR"),
+        "where stackd keeps the history (default /var/lib/warren)")(
         "network-dir", po::value<std::string>()->value_name("DIR"),
         "setup: write the uplink's systemd.network file there")("remove", po::bool_switch(),
                                                                 "apply, customer rm: remove customers without asking")(
@@ -84,6 +108,7 @@ po::options_description visible_options() {
         "found no connection")("json", po::bool_switch(), "print one JSON document with stable keys")(
         "help,h", po::bool_switch(), "help, of a command when one is given")("version,V", po::bool_switch(),
                                                                              "print the version");
+    add_history_options(out);
     add_change_options(out);
     return out;
 }
@@ -116,6 +141,7 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
         out.invocation.remove = map["remove"].as<bool>();
         out.invocation.verbose = map["verbose"].as<bool>();
         out.invocation.why = map["why"].as<bool>();
+        read_history_options(map, out.invocation);
         read_change_options(map, out.invocation.change);
         if (map.count("format") != 0) out.invocation.format = map["format"].as<std::string>();
         out.help = map["help"].as<bool>();

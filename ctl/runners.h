@@ -28,6 +28,18 @@ int run_apply(const Invocation&, Output&);
 int run_log_level(const Invocation&, Output&);
 int run_restart(const Invocation&, Output&);
 
+int run_confirm(const Invocation&, Output&);
+
+// From the history.
+int run_history(const Invocation&, Output&);
+int run_show(const Invocation&, Output&);
+int run_diff_revision(const Invocation&, Output&);
+int run_rollback(const Invocation&, Output&);
+
+// The whole configuration as one file.
+int run_backup(const Invocation&, Output&);
+int run_restore(const Invocation&, Output&);
+
 // Change a customer's file, and apply it.
 int run_edit(const Invocation&, Output&);
 int run_customer(const Invocation&, Output&);

@@ -1,6 +1,8 @@
 #include "ctl/ask/control_client.h"
 
 #include <optional>
+#include <sstream>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -11,6 +13,7 @@ namespace warren::ctl {
 
 namespace {
 
+constexpr std::string_view kUnconfirmed = "unconfirmed ";
 constexpr int kStatusPatienceSeconds = 3;
 
 Result<ipc::ControlDone> converse(ipc::Channel& channel, const ipc::ControlRequest& request,
@@ -51,6 +54,10 @@ StackdStatus request_status(const std::string& run_dir, const std::string& custo
         if (text.kind == ipc::ControlText::Kind::kFact && !text.customer.empty()) {
             if (auto disabled = ipc::parse_disabled_peers(text.text))
                 status.disabled_peers[text.customer] = std::move(*disabled);
+        } else if (text.kind == ipc::ControlText::Kind::kFact && text.text.starts_with(kUnconfirmed)) {
+            std::istringstream numbers(text.text.substr(kUnconfirmed.size()));
+            Unconfirmed found;
+            if (numbers >> found.base >> found.seconds_left) status.unconfirmed = found;
         } else if (text.kind == ipc::ControlText::Kind::kFact) {
             status.facts.push_back(text.text);
         } else {

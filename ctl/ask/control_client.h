@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,12 +18,19 @@ namespace warren::ctl {
 [[nodiscard]] Result<ipc::ControlDone> send_request(const std::string& run_dir, const ipc::ControlRequest& request,
                                                     const std::function<void(const ipc::ControlText&)>& on_text);
 
+// The configuration in force waits for `vpnctl confirm`.
+struct Unconfirmed {
+    std::uint64_t base = 0;  // the revision that comes back
+    std::uint64_t seconds_left = 0;
+};
+
 // stackd's state, and what it could not do.
 struct StackdStatus {
     std::string silence;  // why it does not reply; "" when it does
     std::vector<std::string> facts;
     std::vector<ipc::ControlText> problems;
     std::map<std::string, ipc::DisabledPeers> disabled_peers;  // by customer; none: it has none
+    std::optional<Unconfirmed> unconfirmed = std::nullopt;
 };
 // Waits for a few seconds at the most: stackd may be in the middle of an apply. `customer`: whose disabled peers are
 // all asked for; "": the first few of each customer.

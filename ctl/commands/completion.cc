@@ -33,15 +33,16 @@ _vpnctl() {
     local -a arguments=()
     COMPREPLY=()
     case "$previous" in
-        --run-dir|--config|--network-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
+        --run-dir|--config|--state-dir|--network-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
         --out|--svg|--private-key-file) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
-        --customer) _vpnctl_customers; return ;;
+        --customer|--only) _vpnctl_customers; return ;;
         --format) mapfile -t COMPREPLY < <(compgen -W 'conf qr svg' -- "$word"); return ;;
         @plain_values@) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "${COMP_WORDS[i]}" in
-            --run-dir|--config|--network-dir|--out|--svg|--private-key-file|--customer|--format) ((i++)) ;;
+            --run-dir|--config|--state-dir|--network-dir|--out|--svg|--private-key-file) ((i++)) ;;
+            --customer|--only|--format) ((i++)) ;;
             @plain_values@) ((i++)) ;;
             --) mapfile -t COMPREPLY < <(compgen -c -f -- "$word"); return ;;
             -*) ;;
@@ -89,8 +90,13 @@ _vpnctl() {
   _arguments -S \
     '--run-dir[the run directory of the instance]:directory:_files -/' \
     '--config[the configuration]:directory:_files -/' \
+    '--state-dir[where stackd keeps the history]:directory:_files -/' \
     '--network-dir[where setup writes the file of the uplink]:directory:_files -/' \
     '--remove[apply, customer rm: remove customers without asking]' \
+    '--confirm-within[apply: the configuration before comes back after this time]:time:' \
+    '--comment[what applies: why, for the history]:text:' \
+    '--only[apply: the file of this customer, and no other]:customer:_vpnctl_customers' \
+    '--revision[show, diff: this revision of the history]:revision:' \
     '--no-apply[write the file, and leave the rest to apply]' \
     '*--network[peer add: a network behind the peer]:network:' \
     '*--address[peer add, customer add: an address]:address:' \
@@ -110,8 +116,8 @@ _vpnctl() {
     '--private-key-file[profile: the private key of the peer]:file:_files' \
     '--all[profile: of all peers]' \
     '--format[profile: how]:format:(conf qr svg)' \
-    '--customer[import: of whom the peers are]:customer:_vpnctl_customers' \
-    '--write[import: write the file of the customer]' \
+    '--customer[import, rollback: which customer]:customer:_vpnctl_customers' \
+    '--write[import, restore: write the files]' \
     '--why[ipsec: the last attempts to connect]' \
     '--json[print one JSON document]' \
     '(-v --verbose)'{-v,--verbose}'[apply, diff: every step in the kernel]' \
@@ -221,7 +227,9 @@ std::string filled(std::string_view script) {
         {"@connections@", std::string(kConnections)},
         {"@names@", std::string(kNames)},
         {"@actions@", orders_of(*find_command("ipsec"))},
-        {"@plain_values@", "--network|--address|--public-key|--keepalive|--endpoint|--name|--description"},
+        {"@plain_values@",
+         "--network|--address|--public-key|--keepalive|--endpoint|--name|--description|--confirm-within|--comment|--"
+         "revision"},
         {"@bash_verbs@", bash_verbs},
         {"@zsh_verbs@", zsh_verbs},
         {"@options@", fmt::format("{}", fmt::join(option_names(), " "))},
@@ -249,6 +257,10 @@ std::string change_options_of_fish() {
     const auto option = [&out](std::string_view name, std::string_view how, std::string_view what) {
         out += fmt::format("complete -c vpnctl -l {}{}{} -d {}\n", name, how.empty() ? "" : " ", how, quoted(what));
     };
+    option("confirm-within", "-x", "apply: the configuration before comes back after this time");
+    option("comment", "-x", "what applies: why, for the history");
+    option("only", fmt::format("-x -a {}", quoted(kFishCustomers)), "apply: the file of this customer, and no other");
+    option("revision", "-x", "show, diff: this revision of the history");
     option("no-apply", "", "write the file, and leave the rest to apply");
     option("network", "-x", "peer add: a network behind the peer");
     option("address", "-x", "peer add, customer add: an address");
@@ -268,8 +280,8 @@ std::string change_options_of_fish() {
     option("private-key-file", "-r -F", "profile: the private key of the peer");
     option("all", "", "profile: of all peers");
     option("format", "-x -a 'conf qr svg'", "profile: how");
-    option("customer", fmt::format("-x -a {}", quoted(kFishCustomers)), "import: of whom the peers are");
-    option("write", "", "import: write the file of the customer");
+    option("customer", fmt::format("-x -a {}", quoted(kFishCustomers)), "import, rollback: which customer");
+    option("write", "", "import, restore: write the files");
     return out;
 }
 
@@ -279,6 +291,8 @@ std::string fish() {
     out +=
         "complete -c vpnctl -l run-dir -r -a '(__fish_complete_directories)' -d 'the run directory of the instance'\n";
     out += "complete -c vpnctl -l config -r -a '(__fish_complete_directories)' -d 'the configuration'\n";
+    out +=
+        "complete -c vpnctl -l state-dir -r -a '(__fish_complete_directories)' -d 'where stackd keeps the history'\n";
     out +=
         "complete -c vpnctl -l network-dir -r -a '(__fish_complete_directories)' -d 'where setup writes the file of "
         "the uplink'\n";

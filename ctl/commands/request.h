@@ -15,4 +15,7 @@ int request_from_stackd(const ipc::ControlRequest& request, const Invocation& in
 // wants to know of others is asked.
 int apply_files(const Invocation& invocation, const std::string& removed, Output& output);
 
+// Who ran sudo, as that says; "": nobody. Anybody who is root may claim anything.
+[[nodiscard]] std::string claimed_user();
+
 }  // namespace warren::ctl

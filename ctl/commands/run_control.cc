@@ -1,6 +1,8 @@
-// diff, apply, log-level, restart
+// diff, apply, confirm, log-level, restart
 #include <fmt/format.h>
 
+#include <chrono>
+#include <cstdlib>
 #include <ostream>
 #include <set>
 
@@ -11,6 +13,7 @@
 #include "ctl/commands/request.h"
 #include "ctl/runners.h"
 #include "ctl/show/json_views.h"
+#include "history/unconfirmed.h"
 
 namespace warren::ctl {
 
@@ -69,19 +72,51 @@ int request_from_stackd(const ipc::ControlRequest& request, const Invocation& in
 }
 
 int run_diff(const Invocation& invocation, Output& output) {
+    if (!invocation.revision.empty()) return run_diff_revision(invocation, output);
+    if (!invocation.arguments.empty()) return complain(output, kUsage, "diff takes a customer with --revision N only");
     return run_request({ipc::ControlVerb::kDiff}, invocation, output).exit_status;
 }
 
 int apply_files(const Invocation& invocation, const std::string& removed, Output& output) {
     const bool removes = invocation.remove || !removed.empty();
-    const auto verb = removes ? ipc::ControlVerb::kApplyRemoving : ipc::ControlVerb::kApply;
-    const Answer answer = run_request({verb, std::nullopt, removed}, invocation, output);
+    ipc::ControlRequest request{removes ? ipc::ControlVerb::kApplyRemoving : ipc::ControlVerb::kApply, std::nullopt,
+                                removed};
+    if (!invocation.confirm_within.empty()) {
+        const auto within = history::parse_within(invocation.confirm_within);
+        if (!within)
+            return complain(output, kUsage,
+                            fmt::format("\"{}\" is no time for --confirm-within; accepted: 10s to 24h, such as 5m",
+                                        invocation.confirm_within));
+        request.confirm_seconds =
+            static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(*within).count());
+    }
+    if (invocation.comment.size() > ipc::kMaxComment)
+        return complain(output, kUsage, fmt::format("a comment has at most {} bytes", ipc::kMaxComment));
+    request.only = invocation.only;
+    request.comment = invocation.comment;
+    request.claimed_user = claimed_user();
+    const Answer answer = run_request(request, invocation, output);
     if (answer.question.empty() || invocation.json || !agrees(answer.question, output)) return answer.exit_status;
-    return run_request({ipc::ControlVerb::kApplyRemoving}, invocation, output).exit_status;
+    request.verb = ipc::ControlVerb::kApplyRemoving;
+    request.customer.clear();
+    return run_request(request, invocation, output).exit_status;
+}
+
+std::string claimed_user() {
+    const char* const name = std::getenv("SUDO_USER");  // NOLINT(concurrency-mt-unsafe): one thread
+    return name == nullptr ? "" : std::string(name).substr(0, ipc::kMaxClaimedUser);
 }
 
 int run_apply(const Invocation& invocation, Output& output) {
+    if (!invocation.only.empty()) {
+        if (const std::string problem = customer_problem(invocation.only); !problem.empty())
+            return complain(output, kUsage, problem);
+    }
     return apply_files(invocation, "", output);
+}
+
+int run_confirm(const Invocation& invocation, Output& output) {
+    return run_request({ipc::ControlVerb::kConfirm}, invocation, output).exit_status;
 }
 
 int run_restart(const Invocation& invocation, Output& output) {

@@ -148,6 +148,10 @@ std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd,
     out["drops"] = drops_of(snapshot.header.drops);
     out["stackd"]["answers"] = stackd.silence.empty();
     out["stackd"]["facts"] = stackd.facts;
+    out["unconfirmed"] =
+        stackd.unconfirmed
+            ? Json({{"revision", stackd.unconfirmed->base}, {"seconds_left", stackd.unconfirmed->seconds_left}})
+            : Json();
     out["problems"] = Json::array();
     if (!stackd.silence.empty()) out["problems"].push_back({{"customer", nullptr}, {"text", stackd.silence}});
     for (const ipc::ControlText& problem : stackd.problems)

@@ -149,6 +149,10 @@ std::string health_text(const StackdStatus& stackd, const std::vector<health::Fi
     std::string out;
     if (stackd.silence.empty())
         out += fmt::format("stackd      {}\n", printable(fmt::to_string(fmt::join(stackd.facts, "; "))));
+    if (stackd.unconfirmed)
+        out += fmt::format(
+            "confirm     revision {} comes back in {} min {} s; `vpnctl confirm` keeps the present one\n",
+            stackd.unconfirmed->base, stackd.unconfirmed->seconds_left / 60, stackd.unconfirmed->seconds_left % 60);
     out += fmt::format("health      {}\n", health::verdict_of(findings));
     std::string_view label = "attention";
     for (const health::Finding& finding : findings) {

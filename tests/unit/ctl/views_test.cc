@@ -98,6 +98,9 @@ TEST_CASE("what needs attention stands first, each finding in a line that does n
     CHECK(health_text({"no such file", {}, {}, {}}, health::findings_of(situation)) ==
           "health      1 thing needs attention at once.\n"
           "attention   no such file; tunnels keep running, changes wait\n");
+    CHECK(health_text({"", {"pid 12"}, {}, {}, Unconfirmed{12, 250}}, {}) ==
+          "stackd      pid 12\nconfirm     revision 12 comes back in 4 min 10 s; `vpnctl confirm` keeps the present "
+          "one\nhealth      All is well.\n");
     CHECK(health_text({"", {"pid 12"}, {}, {}}, {}) == "stackd      pid 12\nhealth      All is well.\n");
 }
 

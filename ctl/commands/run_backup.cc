@@ -1,0 +1,292 @@
+// backup, restore
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <ostream>
+#include <system_error>
+
+#include "base/printable.h"
+#include "base/utc_text.h"
+#include "base/version.h"
+#include "config/load.h"
+#include "crypto/passphrase_box.h"
+#include "ctl/commands/terminal.h"
+#include "ctl/files/backup.h"
+#include "ctl/files/customer_file.h"
+#include "ctl/files/files.h"
+#include "ctl/runners.h"
+#include "history/write_back.h"
+
+namespace warren::ctl {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// A text that is wiped at the end.
+class Wiped {
+  public:
+    explicit Wiped(std::string text) : text_(std::move(text)) {}
+    ~Wiped() { crypto::wipe({reinterpret_cast<std::uint8_t*>(text_.data()), text_.size()}); }
+    Wiped(const Wiped&) = delete;
+    Wiped& operator=(const Wiped&) = delete;
+    [[nodiscard]] const std::string& text() const { return text_; }
+
+  private:
+    std::string text_;
+};
+
+std::string without_slash(std::string path) {
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    return path;
+}
+
+Machine machine_here() {
+    Machine out;
+    std::array<char, 256> name{};
+    if (::gethostname(name.data(), name.size() - 1) == 0) out.name = name.data();
+    ifaddrs* all = nullptr;
+    if (::getifaddrs(&all) != 0) return out;
+    for (const ifaddrs* each = all; each != nullptr; each = each->ifa_next) {
+        const std::string device = each->ifa_name;
+        if (device == "lo") continue;
+        auto& addresses = out.devices[device];
+        if (each->ifa_addr == nullptr) continue;
+        const int family = each->ifa_addr->sa_family;
+        if (family != AF_INET && family != AF_INET6) continue;
+        std::array<char, NI_MAXHOST> text{};
+        const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+        if (::getnameinfo(each->ifa_addr, size, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0) continue;
+        const std::string address = text.data();
+        if (!address.starts_with("fe80:")) addresses.push_back(address);  // another one on every machine
+    }
+    ::freeifaddrs(all);
+    return out;
+}
+
+// Regular files only, without what a command left half-written.
+Result<std::vector<BackupFile>> read_files(const std::string& directory) {
+    std::vector<BackupFile> out;
+    std::error_code error;
+    for (auto it = fs::recursive_directory_iterator(directory, error);
+         !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
+        const std::string name = it->path().lexically_relative(directory).string();
+        struct stat about {};
+        if (!is_backup_name(name) || name.ends_with(".new")) continue;
+        if (::stat(it->path().c_str(), &about) != 0) return fail_errno("read " + it->path().string(), errno);
+        if (!S_ISREG(about.st_mode)) continue;
+        auto text = read_text(it->path().string());
+        if (!text) return tl::unexpected<Error>(text.error());
+        const Wiped content(std::move(*text));
+        out.push_back({name, about.st_mode & 0777U, crypto::SecretBuffer(as_bytes(content.text()))});
+    }
+    if (error) return fail(ErrorCode::kFailed, directory + ": " + error.message());
+    std::sort(out.begin(), out.end(), [](const BackupFile& a, const BackupFile& b) { return a.name < b.name; });
+    return out;
+}
+
+// Nothing: it was said why.
+std::optional<std::string> passphrase_for_backup(Output& output) {
+    auto first = read_line("passphrase of the backup: ", Echo::kHidden, output);
+    const std::string problem = password_problem(first.value_or(""));
+    if (!problem.empty()) {
+        (void)complain(output, kUsage, problem);
+        return std::nullopt;
+    }
+    if (::isatty(STDIN_FILENO) == 0) return first;
+    const auto second = read_line("the same again: ", Echo::kHidden, output);
+    if (second == first) return first;
+    (void)complain(output, kUsage, "these are two passphrases");
+    return std::nullopt;
+}
+
+// A directory beside the configuration's, gone at the end unless it took its place.
+class Staged {
+  public:
+    explicit Staged(const std::string& directory) : path_(directory + ".restore") {}
+    ~Staged() {
+        std::error_code ignored;
+        if (!is_used_) fs::remove_all(path_, ignored);
+    }
+    Staged(const Staged&) = delete;
+    Staged& operator=(const Staged&) = delete;
+
+    Status write(const Backup& backup, const std::string& like) {
+        std::error_code error;
+        fs::remove_all(path_, error);
+        WARREN_TRY(ensure_directory(path_, 0755));
+        for (const char* name : {"/customers", "/secrets", "/certs"}) {
+            struct stat about {};
+            const bool is_there = ::stat((like + name).c_str(), &about) == 0;
+            const mode_t usual = std::string_view(name) == "/secrets" ? 0700 : 0755;
+            WARREN_TRY(ensure_directory(path_ + name, is_there ? about.st_mode & 0777U : usual));
+        }
+        for (const BackupFile& file : backup.files) {
+            const fs::path path = fs::path(path_) / file.name;
+            fs::create_directories(path.parent_path(), error);
+            const Bytes bytes = file.content.reveal();
+            WARREN_TRY(create_file(path.string(), {reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+                                   static_cast<mode_t>(file.mode)));
+            // Who else may read a file here still may; elsewhere it belongs to who restores it.
+            struct stat about {};
+            if (::stat((like + "/" + file.name).c_str(), &about) == 0)
+                (void)!::chown(path.c_str(), about.st_uid, about.st_gid);
+        }
+        return {};
+    }
+    // The present one is `kept` then; "": there is none.
+    Status take_place(const std::string& directory, const std::string& kept) {
+        if (kept.empty()) {
+            if (::rename(path_.c_str(), directory.c_str()) != 0) return fail_errno("rename to " + directory, errno);
+            is_used_ = true;
+        } else {
+            if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, directory.c_str(), RENAME_EXCHANGE) != 0)
+                return fail_errno("exchange with " + directory, errno);
+            is_used_ = true;
+            sync_directory_of(directory);
+            if (::rename(path_.c_str(), kept.c_str()) != 0) return fail_errno("rename to " + kept, errno);
+        }
+        sync_directory_of(directory);
+        return {};
+    }
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+  private:
+    std::string path_;
+    bool is_used_ = false;
+};
+
+std::string config_text_of(const Backup& backup) {
+    std::string out;
+    for (const BackupFile& file : backup.files) {
+        const Bytes bytes = file.content.reveal();
+        if (file.name.ends_with(".toml") && file.name != "users.toml")
+            out.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    }
+    return out;
+}
+
+// What `restore --write` would do. How many lines.
+std::size_t tell_changes(const Backup& backup, const std::vector<BackupFile>& present, Output& output) {
+    std::size_t count = 0;
+    const auto tell = [&](std::string_view what, const std::string& name) {
+        output.out << fmt::format("{} {}\n", what, printable(name));
+        ++count;
+    };
+    const auto find = [](const std::vector<BackupFile>& files, const std::string& name) {
+        return std::find_if(files.begin(), files.end(), [&name](const BackupFile& file) { return file.name == name; });
+    };
+    for (const BackupFile& file : backup.files) {
+        const auto here = find(present, file.name);
+        if (here == present.end()) {
+            tell("add    ", file.name);
+        } else if (!(here->content == file.content)) {
+            tell("change ", file.name);
+        }
+    }
+    for (const BackupFile& file : present) {
+        if (find(backup.files, file.name) == backup.files.end()) tell("remove ", file.name);
+    }
+    return count;
+}
+
+Result<Backup> open_backup(const std::string& path, Output& output) {
+    std::error_code error;
+    if (!fs::exists(path, error)) return fail(ErrorCode::kNotFound, "there is no file " + path);
+    const auto box = read_text(path);
+    if (!box) return tl::unexpected<Error>(box.error());
+    const Wiped passphrase(read_line("passphrase of the backup: ", Echo::kHidden, output).value_or(""));
+    const auto plain = crypto::open_with_passphrase(as_bytes(*box), passphrase.text());
+    if (!plain) return with_context(path, plain.error());
+    auto backup = decode_backup(plain->reveal());
+    if (!backup) return with_context(path, backup.error());
+    return backup;
+}
+
+// Errors of customers are told, and do not keep the others from being served.
+bool check(const std::string& directory, Output& output) {
+    const config::Loaded loaded = config::load(directory);
+    for (const config::Diagnostic& one : loaded.diagnostics) output.err << config::format(one) << '\n';
+    return loaded.appliance_valid;
+}
+
+}  // namespace
+
+int run_backup(const Invocation& invocation, Output& output) {
+    const std::string& path = invocation.arguments[0];
+    Backup backup;
+    backup.version = kVersion;
+    backup.time = utc_text({std::chrono::system_clock::now().time_since_epoch() / std::chrono::nanoseconds(1)});
+    backup.machine = machine_here();
+    {
+        const auto lock = lock_configuration(invocation.config_dir);
+        if (!lock) return complain(output, kFailed, lock.error().what);
+        auto files = read_files(invocation.config_dir);
+        if (!files) return complain(output, kFailed, files.error().what);
+        backup.files = std::move(*files);
+    }
+    auto line = passphrase_for_backup(output);
+    if (!line) return kUsage;
+    const Wiped passphrase(std::move(*line));
+    const crypto::SecretBuffer plain = encode(backup);
+    crypto::SystemRandom random;
+    const auto box = crypto::seal_with_passphrase(plain.reveal(), passphrase.text(), random);
+    if (!box) return complain(output, kFailed, box.error().what);
+    if (const Status written = create_file(path, {reinterpret_cast<const char*>(box->data()), box->size()}); !written)
+        return complain(output, kFailed, written.error().what);
+    output.out << fmt::format("{}: {} files; without its passphrase nobody can read it\n", path, backup.files.size());
+    return kDone;
+}
+
+int run_restore(const Invocation& invocation, Output& output) {
+    const auto backup = open_backup(invocation.arguments[0], output);
+    if (!backup) return complain(output, kFailed, backup.error().what + "; nothing was written");
+    output.out << fmt::format("backup of {} from {}, by Warren {}\n", printable(backup->machine.name),
+                              printable(backup->time), printable(backup->version));
+    for (const std::string& difference : differences(backup->machine, machine_here(), config_text_of(*backup)))
+        output.out << fmt::format("note: {}\n", printable(difference));
+    std::error_code error;
+    const std::string directory = without_slash(invocation.config_dir);
+    const bool is_there = fs::exists(directory, error);
+    UniqueFd held;
+    std::vector<BackupFile> present;
+    if (is_there) {
+        auto lock = lock_configuration(directory);
+        if (!lock) return complain(output, kFailed, lock.error().what);
+        held = std::move(*lock);
+        auto files = read_files(directory);
+        if (!files) return complain(output, kFailed, files.error().what);
+        present = std::move(*files);
+    }
+    const std::size_t changes = tell_changes(*backup, present, output);
+    if (changes == 0) {
+        output.out << "the configuration is that of the backup\n";
+        return kDone;
+    }
+    if (!invocation.change.write) {
+        output.out << "nothing was written; --write puts the backup in the place of the configuration\n";
+        return kAnswerIsNo;
+    }
+    Staged staged(directory);
+    if (const Status written = staged.write(*backup, directory); !written)
+        return complain(output, kFailed, written.error().what + "; nothing was changed");
+    if (!check(staged.path(), output))
+        return complain(output, kFailed, "the backup's warren.toml has errors here; nothing was changed");
+    const std::string kept = is_there ? fmt::format("{}.{}", directory, history::kept_tag()) : "";
+    if (const Status placed = staged.take_place(directory, kept); !placed)
+        return complain(output, kFailed, placed.error().what);
+    if (is_there) output.out << fmt::format("the configuration of before is in {}\n", kept);
+    output.out << "`vpnctl diff` shows what it changes, and `vpnctl apply` brings it into force\n";
+    return kDone;
+}
+
+}  // namespace warren::ctl

@@ -1,0 +1,199 @@
+// history, show, diff --revision
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <ostream>
+#include <system_error>
+
+#include "base/printable.h"
+#include "ctl/ask/program.h"
+#include "ctl/commands/change.h"
+#include "ctl/commands/history.h"
+#include "ctl/files/customer_file.h"
+#include "ctl/files/files.h"
+#include "ctl/runners.h"
+#include "ctl/show/history_views.h"
+#include "ctl/show/json.h"
+#include "history/lines.h"
+
+namespace warren::ctl {
+
+namespace {
+
+std::string customer_of(const Invocation& invocation) {
+    return invocation.arguments.empty() ? "" : invocation.arguments[0];
+}
+
+// "" also when there is none.
+std::string customer_problem_of(const Invocation& invocation) {
+    const std::string customer = customer_of(invocation);
+    return customer.empty() ? "" : customer_problem(customer);
+}
+
+// Two directories with the files that differ, gone at the end.
+class Trees {
+  public:
+    Trees() = default;
+    ~Trees() {
+        std::error_code ignored;
+        if (!root_.empty()) std::filesystem::remove_all(root_, ignored);
+    }
+    Trees(const Trees&) = delete;
+    Trees& operator=(const Trees&) = delete;
+
+    Status make() {
+        std::string name = "/tmp/vpnctl-diff-XXXXXX";
+        if (::mkdtemp(name.data()) == nullptr) return fail_errno("make a directory in /tmp", errno);
+        root_ = name;
+        for (const char* each : {"/revision", "/revision/customers", "/now", "/now/customers"})
+            WARREN_TRY(ensure_directory(root_ + each, 0700));
+        return {};
+    }
+    Status put(const std::string& name, const std::string* before, const std::string* now) {
+        if (before != nullptr) WARREN_TRY(create_file(root_ + "/revision/" + name, *before));
+        if (now != nullptr) WARREN_TRY(create_file(root_ + "/now/" + name, *now));
+        return {};
+    }
+    // Without our directory's name.
+    [[nodiscard]] Result<std::string> difference() const {
+        const auto ran = run_program({"diff", "-ruN", root_ + "/revision", root_ + "/now"}, {},
+                                     {std::chrono::seconds(60), std::size_t{64} << 20U});
+        if (!ran) return tl::unexpected<Error>(ran.error());
+        std::string out = ran->output;
+        for (auto at = out.find(root_ + "/"); at != std::string::npos; at = out.find(root_ + "/", at))
+            out.erase(at, root_.size() + 1);
+        return out;
+    }
+
+  private:
+    std::string root_;
+};
+
+// The files of now. An unreadable one is an error.
+Result<config::Texts> texts_of_files(const std::string& directory) {
+    config::Texts out;
+    auto appliance = read_text(directory + "/warren.toml");
+    if (!appliance) return tl::unexpected<Error>(appliance.error());
+    out.appliance = std::move(*appliance);
+    std::error_code error;
+    for (auto it = std::filesystem::directory_iterator(directory + "/customers", error);
+         !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+        const std::string name = it->path().filename().string();
+        if (!name.ends_with(".toml") || name.starts_with('.')) continue;
+        auto text = read_text(it->path().string());
+        if (!text) return tl::unexpected<Error>(text.error());
+        out.customers.emplace(name.substr(0, name.size() - 5), std::move(*text));
+    }
+    if (error) return fail(ErrorCode::kFailed, directory + "/customers: " + error.message());
+    return out;
+}
+
+const std::string* find(const config::Texts& texts, const std::string& id) {
+    const auto found = texts.customers.find(id);
+    return found == texts.customers.end() ? nullptr : &found->second;
+}
+
+// False: nothing differs.
+Result<bool> fill(Trees& trees, const config::Texts& before, const config::Texts& now, const std::string& customer) {
+    bool differs = false;
+    const auto add = [&](const std::string& name, const std::string* old, const std::string* fresh) -> Status {
+        const bool same = old != nullptr && fresh != nullptr ? *old == *fresh : old == fresh;
+        differs = differs || !same;
+        return same ? Status() : trees.put(name, old, fresh);
+    };
+    if (customer.empty()) WARREN_TRY(add("warren.toml", &before.appliance, &now.appliance));
+    std::set<std::string> ids;
+    for (const config::Texts* each : {&before, &now})
+        for (const auto& [id, text] : each->customers) ids.insert(id);
+    for (const std::string& id : ids) {
+        if (customer.empty() || customer == id)
+            WARREN_TRY(add("customers/" + id + ".toml", find(before, id), find(now, id)));
+    }
+    return differs;
+}
+
+}  // namespace
+
+Status History::read() {
+    auto found = store_.revisions();
+    if (!found && found.error().system_error == EACCES)
+        return fail(ErrorCode::kPermission, "only root may read the history");
+    if (!found) return tl::unexpected<Error>(found.error());
+    revisions_ = std::move(*found);
+    if (revisions_.all.empty())
+        return fail(ErrorCode::kNotFound, "there is no history: stackd has kept nothing in its state directory");
+    return {};
+}
+
+Result<std::uint64_t> revision_of(const std::string& text, const history::Revisions& revisions) {
+    if (text.empty()) return revisions.last();
+    const auto number = history::number_of<std::uint64_t>(text);
+    if (!number) return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is no number of a revision", text));
+    if (revisions.find(*number) == nullptr)
+        return fail(ErrorCode::kNotFound, fmt::format("there is no revision {}; the history has {} to {}", *number,
+                                                      revisions.all.front().number, revisions.last()));
+    return *number;
+}
+
+int run_history(const Invocation& invocation, Output& output) {
+    if (const std::string problem = customer_problem_of(invocation); !problem.empty())
+        return complain(output, kUsage, problem);
+    History history(invocation.state_dir);
+    if (const Status read = history.read(); !read) return complain(output, kFailed, read.error().what);
+    const std::string customer = customer_of(invocation);
+    output.out << (invocation.json ? history_json(history.revisions(), customer)
+                                   : history_text(history.revisions(), customer));
+    return kDone;
+}
+
+int run_show(const Invocation& invocation, Output& output) {
+    if (const std::string problem = customer_problem_of(invocation); !problem.empty())
+        return complain(output, kUsage, problem);
+    History history(invocation.state_dir);
+    if (const Status read = history.read(); !read) return complain(output, kFailed, read.error().what);
+    const auto number = revision_of(invocation.revision, history.revisions());
+    if (!number) return complain(output, kFailed, number.error().what);
+    const auto texts = history.texts_at(*number);
+    if (!texts) return complain(output, kFailed, texts.error().what);
+    const std::string customer = customer_of(invocation);
+    if (!customer.empty()) {
+        const std::string* text = find(*texts, customer);
+        if (text == nullptr)
+            return complain(output, kAnswerIsNo, fmt::format("revision {} has no customer {}", *number, customer));
+        output.out << (invocation.json ? dump({{"revision", *number}, {"files", {{customer, *text}}}}) : *text);
+        return kDone;
+    }
+    if (invocation.json) {
+        output.out << dump({{"revision", *number}, {"appliance", texts->appliance}, {"customers", texts->customers}});
+        return kDone;
+    }
+    output.out << fmt::format("# --- warren.toml of revision {}\n{}", *number, texts->appliance);
+    for (const auto& [id, text] : texts->customers)
+        output.out << fmt::format("\n# --- customers/{}.toml of revision {}\n{}", id, *number, text);
+    return kDone;
+}
+
+int run_diff_revision(const Invocation& invocation, Output& output) {
+    if (const std::string problem = customer_problem_of(invocation); !problem.empty())
+        return complain(output, kUsage, problem);
+    History history(invocation.state_dir);
+    if (const Status read = history.read(); !read) return complain(output, kFailed, read.error().what);
+    const auto number = revision_of(invocation.revision, history.revisions());
+    if (!number) return complain(output, kFailed, number.error().what);
+    const auto before = history.texts_at(*number);
+    if (!before) return complain(output, kFailed, before.error().what);
+    const auto now = texts_of_files(invocation.config_dir);
+    if (!now) return complain(output, kFailed, now.error().what);
+    Trees trees;
+    if (const Status made = trees.make(); !made) return complain(output, kFailed, made.error().what);
+    const auto differs = fill(trees, *before, *now, customer_of(invocation));
+    if (!differs) return complain(output, kFailed, differs.error().what);
+    if (!*differs) return kDone;
+    const auto text = trees.difference();
+    if (!text) return complain(output, kFailed, text.error().what);
+    output.out << printable(*text, "\n\t");
+    return kAnswerIsNo;
+}
+
+}  // namespace warren::ctl

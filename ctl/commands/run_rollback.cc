@@ -1,0 +1,129 @@
+// rollback: an earlier revision's files, written back and applied as a new revision
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ostream>
+#include <vector>
+
+#include "config/load.h"
+#include "ctl/ask/control_client.h"
+#include "ctl/commands/change.h"
+#include "ctl/commands/history.h"
+#include "ctl/commands/request.h"
+#include "ctl/runners.h"
+#include "history/unconfirmed.h"
+#include "history/write_back.h"
+
+namespace warren::ctl {
+
+namespace {
+
+// Without a number the one before the last.
+Result<std::uint64_t> target_of(const Invocation& invocation, const history::Revisions& revisions) {
+    if (!invocation.arguments.empty()) return revision_of(invocation.arguments[0], revisions);
+    if (revisions.all.size() < 2)
+        return fail(ErrorCode::kNotFound, "there is no revision before this one to go back to");
+    return revisions.last() - 1;
+}
+
+// The files as they will be have no errors, or these are printed.
+bool check(const Invocation& invocation, const config::Texts& texts, Output& output) {
+    const std::string& customer = invocation.change.customer;
+    config::Loaded next;
+    if (customer.empty()) {
+        next = config::load(invocation.config_dir, {.instead = &texts});
+    } else {
+        const auto found = texts.customers.find(customer);
+        const std::map<std::string, std::optional<std::string>> changed{
+            {customer, found == texts.customers.end() ? std::nullopt : std::optional(found->second)}};
+        next = config::load(invocation.config_dir, {.changed = &changed});
+    }
+    bool valid = next.appliance_valid;
+    for (const config::LoadedCustomer& each : next.customers) {
+        if (customer.empty() || each.value().id == customer) valid = valid && each.valid;
+    }
+    if (valid) return true;
+    for (const config::Diagnostic& one : next.diagnostics) {
+        if (customer.empty() || one.customer.empty() || one.customer == customer)
+            output.err << config::format(one) << '\n';
+    }
+    return false;
+}
+
+// Customers of the files of now that the revision does not have.
+std::vector<std::string> removed_by(const Invocation& invocation, const config::Texts& texts) {
+    std::vector<std::string> out;
+    const config::Loaded now = config::load(invocation.config_dir);
+    for (const config::LoadedCustomer& each : now.customers) {
+        const std::string& id = each.value().id;
+        const bool is_meant = invocation.change.customer.empty() || invocation.change.customer == id;
+        if (is_meant && !texts.customers.contains(id)) out.push_back(id);
+    }
+    return out;
+}
+
+// Secrets are in no revision.
+void tell_changed_secrets(const history::Revisions& revisions, std::uint64_t number, Output& output) {
+    const auto before = history::manifest_at(revisions, number);
+    if (!before) return;
+    for (const history::FileChange& change : history::changes_between(*before, revisions.newest)) {
+        if (history::has_text(change.name) || !change.before.exists()) continue;
+        output.err << fmt::format("vpnctl: {} is another one since revision {}, and stays as it is\n", change.name,
+                                  number);
+    }
+}
+
+}  // namespace
+
+int run_rollback(const Invocation& invocation, Output& output) {
+    const std::string& customer = invocation.change.customer;
+    if (!customer.empty()) {
+        if (const std::string problem = customer_problem(customer); !problem.empty())
+            return complain(output, kUsage, problem);
+    }
+    const StackdStatus stackd = request_status(invocation.run_dir, "");
+    if (stackd.unconfirmed) {
+        // What waits is what is meant; stackd has the time and the base.
+        const std::string base = std::to_string(stackd.unconfirmed->base);
+        if (!customer.empty() || (!invocation.arguments.empty() && invocation.arguments[0] != base))
+            return complain(output, kFailed,
+                            fmt::format("a configuration waits for `vpnctl confirm`; `vpnctl rollback` alone brings "
+                                        "revision {} back",
+                                        base));
+        ipc::ControlRequest request{ipc::ControlVerb::kGoBack};
+        request.comment = invocation.comment.empty() ? "vpnctl rollback" : invocation.comment;
+        request.claimed_user = claimed_user();
+        return request_from_stackd(request, invocation, output);
+    }
+    History history(invocation.state_dir);
+    if (const Status read = history.read(); !read) return complain(output, kFailed, read.error().what);
+    const auto number = target_of(invocation, history.revisions());
+    if (!number) return complain(output, kFailed, number.error().what);
+    const auto texts = history.texts_at(*number);
+    if (!texts) return complain(output, kFailed, texts.error().what);
+    if (!check(invocation, *texts, output)) return complain(output, kFailed, "nothing was written");
+    const std::vector<std::string> removed = removed_by(invocation, *texts);
+    bool may_remove = invocation.remove || (!customer.empty() && removed.size() == 1);
+    if (!may_remove && !removed.empty()) {
+        const std::string question = fmt::format("revision {} does not have {}; remove {} and the stack", *number,
+                                                 fmt::join(removed, ", "), removed.size() == 1 ? "it" : "them");
+        may_remove = agrees(question, output);
+        if (!may_remove)
+            return complain(output, kAnswerIsNo, question + ": `vpnctl rollback --remove`; nothing was written");
+    }
+    tell_changed_secrets(history.revisions(), *number, output);
+    const auto written =
+        history::write_back({invocation.config_dir, &*texts, customer,
+                             [&history](std::string_view text) { return history.has(text); }, history::kept_tag()});
+    if (!written) return complain(output, kFailed, written.error().what);
+    for (const std::string& path : written->kept)
+        output.out << fmt::format("a file that was never in force is kept as {}\n", path);
+    if (invocation.change.no_apply) return kDone;
+    Invocation apply = invocation;
+    apply.remove = may_remove;
+    apply.only = customer;
+    if (apply.comment.empty()) apply.comment = fmt::format("rollback to revision {}", *number);
+    return apply_files(apply, "", output);
+}
+
+}  // namespace warren::ctl
