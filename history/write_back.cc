@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/directory_lock.h"
 #include "base/fd.h"
 #include "config/parse.h"
 
@@ -29,15 +29,6 @@ struct File {
     std::string text;
     struct stat about {};
 };
-
-Result<UniqueFd> lock(const std::string& directory) {
-    UniqueFd out(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!out.valid()) return fail_errno("open " + directory, errno);
-    while (::flock(out.get(), LOCK_EX) != 0) {
-        if (errno != EINTR) return fail_errno("lock " + directory, errno);
-    }
-    return out;
-}
 
 // Nothing: there is none.
 Result<std::optional<File>> read(const std::string& path) {
@@ -181,7 +172,7 @@ class Writing {
 }  // namespace
 
 Result<WrittenBack> write_back(const WriteOrder& order) {
-    const auto locked = lock(order.directory);
+    const auto locked = lock_directory(order.directory);
     if (!locked) return tl::unexpected<Error>(locked.error());
     Writing writing(order);
     WARREN_TRY(writing.prepare());

@@ -1,5 +1,4 @@
 // backup, restore
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <ifaddrs.h>
 #include <netdb.h>
@@ -9,7 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
+#include <chrono>
 #include <filesystem>
 #include <ostream>
 #include <system_error>
@@ -23,6 +22,7 @@
 #include "ctl/files/backup.h"
 #include "ctl/files/customer_file.h"
 #include "ctl/files/files.h"
+#include "ctl/files/staged_tree.h"
 #include "ctl/runners.h"
 #include "history/write_back.h"
 
@@ -45,9 +45,13 @@ class Wiped {
     std::string text_;
 };
 
-std::string without_slash(std::string path) {
-    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-    return path;
+// Without links: on the firmware image /etc/warren is one, and its own directory cannot be written.
+Result<std::string> canonical(const std::string& directory) {
+    std::error_code error;
+    std::string out = fs::weakly_canonical(directory, error).string();
+    if (error) return fail(ErrorCode::kFailed, directory + ": " + error.message());
+    while (out.size() > 1 && out.ends_with('/')) out.pop_back();
+    return out;
 }
 
 Machine machine_here() {
@@ -73,18 +77,35 @@ Machine machine_here() {
     return out;
 }
 
-// Regular files only, without what a command left half-written.
+// A backup has files alone: what it would leave out without a word is an error.
+Status check_entry(const std::string& path, const std::string& name, const struct stat& about) {
+    if (name.find('\n') != std::string::npos)
+        return fail(ErrorCode::kInvalid, printable(path) + " has a name of two lines; no backup can have it");
+    if (!S_ISREG(about.st_mode))
+        return fail(ErrorCode::kInvalid, path + " is neither a file nor a directory; no backup can have it");
+    return {};
+}
+
+// Regular files and links to such, without what a command left half-written.
 Result<std::vector<BackupFile>> read_files(const std::string& directory) {
     std::vector<BackupFile> out;
     std::error_code error;
-    for (auto it = fs::recursive_directory_iterator(directory, error);
-         !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
+    auto it = fs::recursive_directory_iterator(directory, error);
+    for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
+        const std::string path = it->path().string();
         const std::string name = it->path().lexically_relative(directory).string();
+        if (it.depth() == 0 && !is_backup_root(name)) {
+            it.disable_recursion_pending();
+            continue;
+        }
         struct stat about {};
-        if (!is_backup_name(name) || name.ends_with(".new")) continue;
-        if (::stat(it->path().c_str(), &about) != 0) return fail_errno("read " + it->path().string(), errno);
-        if (!S_ISREG(about.st_mode)) continue;
-        auto text = read_text(it->path().string());
+        if (::lstat(path.c_str(), &about) != 0) return fail_errno("read " + path, errno);
+        if (S_ISDIR(about.st_mode)) continue;
+        if (S_ISLNK(about.st_mode) && ::stat(path.c_str(), &about) != 0) return fail_errno("read " + path, errno);
+        WARREN_TRY(check_entry(path, name, about));
+        if (name.ends_with(".new")) continue;
+        if (!is_backup_name(name)) return fail(ErrorCode::kInvalid, path + " is no directory; no backup can have it");
+        auto text = read_text(path);
         if (!text) return tl::unexpected<Error>(text.error());
         const Wiped content(std::move(*text));
         out.push_back({name, about.st_mode & 0777U, crypto::SecretBuffer(as_bytes(content.text()))});
@@ -94,76 +115,34 @@ Result<std::vector<BackupFile>> read_files(const std::string& directory) {
     return out;
 }
 
-// Nothing: it was said why.
-std::optional<std::string> passphrase_for_backup(Output& output) {
-    auto first = read_line("passphrase of the backup: ", Echo::kHidden, output);
-    const std::string problem = password_problem(first.value_or(""));
-    if (!problem.empty()) {
-        (void)complain(output, kUsage, problem);
-        return std::nullopt;
+// What is in the directory, and is not the configuration's.
+void tell_others(const std::string& directory, Output& output) {
+    std::error_code error;
+    for (auto it = fs::directory_iterator(directory, error); !error && it != fs::directory_iterator();
+         it.increment(error)) {
+        const std::string name = it->path().filename().string();
+        if (!is_backup_root(name))
+            output.err << fmt::format("vpnctl: {} is not the configuration's, and is not in the backup\n",
+                                      printable(name));
     }
-    if (::isatty(STDIN_FILENO) == 0) return first;
-    const auto second = read_line("the same again: ", Echo::kHidden, output);
-    if (second == first) return first;
-    (void)complain(output, kUsage, "these are two passphrases");
-    return std::nullopt;
 }
 
-// A directory beside the configuration's, gone at the end unless it took its place.
-class Staged {
-  public:
-    explicit Staged(const std::string& directory) : path_(directory + ".restore") {}
-    ~Staged() {
-        std::error_code ignored;
-        if (!is_used_) fs::remove_all(path_, ignored);
-    }
-    Staged(const Staged&) = delete;
-    Staged& operator=(const Staged&) = delete;
+Wiped passphrase_from(std::string_view prompt, Output& output) {
+    auto line = read_line(prompt, Echo::kHidden, output);
+    return Wiped(line ? std::move(*line) : std::string());
+}
 
-    Status write(const Backup& backup, const std::string& like) {
-        std::error_code error;
-        fs::remove_all(path_, error);
-        WARREN_TRY(ensure_directory(path_, 0755));
-        for (const char* name : {"/customers", "/secrets", "/certs"}) {
-            struct stat about {};
-            const bool is_there = ::stat((like + name).c_str(), &about) == 0;
-            const mode_t usual = std::string_view(name) == "/secrets" ? 0700 : 0755;
-            WARREN_TRY(ensure_directory(path_ + name, is_there ? about.st_mode & 0777U : usual));
-        }
-        for (const BackupFile& file : backup.files) {
-            const fs::path path = fs::path(path_) / file.name;
-            fs::create_directories(path.parent_path(), error);
-            const Bytes bytes = file.content.reveal();
-            WARREN_TRY(create_file(path.string(), {reinterpret_cast<const char*>(bytes.data()), bytes.size()},
-                                   static_cast<mode_t>(file.mode)));
-            // Who else may read a file here still may; elsewhere it belongs to who restores it.
-            struct stat about {};
-            if (::stat((like + "/" + file.name).c_str(), &about) == 0)
-                (void)!::chown(path.c_str(), about.st_uid, about.st_gid);
-        }
-        return {};
+// False: it was said why.
+bool is_good(const Wiped& passphrase, Output& output) {
+    if (const std::string problem = password_problem(passphrase.text()); !problem.empty()) {
+        (void)complain(output, kUsage, problem);
+        return false;
     }
-    // The present one is `kept` then; "": there is none.
-    Status take_place(const std::string& directory, const std::string& kept) {
-        if (kept.empty()) {
-            if (::rename(path_.c_str(), directory.c_str()) != 0) return fail_errno("rename to " + directory, errno);
-            is_used_ = true;
-        } else {
-            if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, directory.c_str(), RENAME_EXCHANGE) != 0)
-                return fail_errno("exchange with " + directory, errno);
-            is_used_ = true;
-            sync_directory_of(directory);
-            if (::rename(path_.c_str(), kept.c_str()) != 0) return fail_errno("rename to " + kept, errno);
-        }
-        sync_directory_of(directory);
-        return {};
-    }
-    [[nodiscard]] const std::string& path() const { return path_; }
-
-  private:
-    std::string path_;
-    bool is_used_ = false;
-};
+    if (::isatty(STDIN_FILENO) == 0) return true;
+    if (passphrase_from("the same again: ", output).text() == passphrase.text()) return true;
+    (void)complain(output, kUsage, "these are two passphrases");
+    return false;
+}
 
 std::string config_text_of(const Backup& backup) {
     std::string out;
@@ -204,7 +183,7 @@ Result<Backup> open_backup(const std::string& path, Output& output) {
     if (!fs::exists(path, error)) return fail(ErrorCode::kNotFound, "there is no file " + path);
     const auto box = read_text(path);
     if (!box) return tl::unexpected<Error>(box.error());
-    const Wiped passphrase(read_line("passphrase of the backup: ", Echo::kHidden, output).value_or(""));
+    const Wiped passphrase = passphrase_from("passphrase of the backup: ", output);
     const auto plain = crypto::open_with_passphrase(as_bytes(*box), passphrase.text());
     if (!plain) return with_context(path, plain.error());
     auto backup = decode_backup(plain->reveal());
@@ -234,9 +213,9 @@ int run_backup(const Invocation& invocation, Output& output) {
         if (!files) return complain(output, kFailed, files.error().what);
         backup.files = std::move(*files);
     }
-    auto line = passphrase_for_backup(output);
-    if (!line) return kUsage;
-    const Wiped passphrase(std::move(*line));
+    tell_others(invocation.config_dir, output);
+    const Wiped passphrase = passphrase_from("passphrase of the backup: ", output);
+    if (!is_good(passphrase, output)) return kUsage;
     const crypto::SecretBuffer plain = encode(backup);
     crypto::SystemRandom random;
     const auto box = crypto::seal_with_passphrase(plain.reveal(), passphrase.text(), random);
@@ -255,7 +234,9 @@ int run_restore(const Invocation& invocation, Output& output) {
     for (const std::string& difference : differences(backup->machine, machine_here(), config_text_of(*backup)))
         output.out << fmt::format("note: {}\n", printable(difference));
     std::error_code error;
-    const std::string directory = without_slash(invocation.config_dir);
+    const auto found = canonical(invocation.config_dir);
+    if (!found) return complain(output, kFailed, found.error().what);
+    const std::string& directory = *found;
     const bool is_there = fs::exists(directory, error);
     UniqueFd held;
     std::vector<BackupFile> present;
@@ -276,15 +257,14 @@ int run_restore(const Invocation& invocation, Output& output) {
         output.out << "nothing was written; --write puts the backup in the place of the configuration\n";
         return kAnswerIsNo;
     }
-    Staged staged(directory);
-    if (const Status written = staged.write(*backup, directory); !written)
+    StagedTree staged(directory, fmt::format("{}.{}", directory, history::kept_tag()));
+    if (const Status written = staged.write(backup->files); !written)
         return complain(output, kFailed, written.error().what + "; nothing was changed");
     if (!check(staged.path(), output))
         return complain(output, kFailed, "the backup's warren.toml has errors here; nothing was changed");
-    const std::string kept = is_there ? fmt::format("{}.{}", directory, history::kept_tag()) : "";
-    if (const Status placed = staged.take_place(directory, kept); !placed)
-        return complain(output, kFailed, placed.error().what);
-    if (is_there) output.out << fmt::format("the configuration of before is in {}\n", kept);
+    if (const Status placed = staged.take_place(); !placed)
+        return complain(output, kFailed, placed.error().what + "; nothing was changed");
+    if (staged.replaces()) output.out << fmt::format("the configuration of before is in {}\n", staged.path());
     output.out << "`vpnctl diff` shows what it changes, and `vpnctl apply` brings it into force\n";
     return kDone;
 }

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <climits>
 #include <cstdio>
 
+#include "base/directory_lock.h"
 #include "ctl/files/files.h"
 
 namespace warren::ctl {
@@ -24,12 +24,7 @@ Status changed_meanwhile(const std::string& path) {
 }  // namespace
 
 Result<UniqueFd> lock_configuration(const std::string& directory) {
-    UniqueFd lock(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!lock.valid()) return fail_errno("open " + directory, errno);
-    while (::flock(lock.get(), LOCK_EX) != 0) {
-        if (errno != EINTR) return fail_errno("lock " + directory, errno);
-    }
-    return lock;
+    return warren::lock_directory(directory);
 }
 
 std::string customer_path(const std::string& directory, const std::string& id) {

@@ -91,7 +91,46 @@ def test_a_restore_keeps_the_configuration_of_before_and_says_where(tmp_path, et
     assert done.returncode == 0 and tree(etc) == before
     kept, = [name for name in os.listdir(tmp_path) if name.startswith("etc.kept-")]
     assert kept in done.stdout and tree(tmp_path / kept) == later
-    assert not (tmp_path / "etc.restore").exists()
+    # In the same second or not, never over what is there.
+    put(f"{tmp_path}/{kept}/precious", "x")
+    put(f"{etc}/customers/acme.toml", CUSTOMER + "# later\n", 0o644)
+    run("restore", etc, "--write")
+    assert (tmp_path / kept / "precious").exists()
+
+
+def test_a_restore_leaves_what_is_not_the_configurations_also_behind_a_link(tmp_path, etc, run):
+    """As on the firmware image: the operator's SSH keys are there, and the directory is a link."""
+    put(f"{etc}/authorized_keys", "ssh-ed25519 AAAA\n", 0o640)
+    put(f"{etc}/more/deep/file", "1\n", 0o604)
+    os.symlink("more/deep", f"{etc}/link")
+    os.chmod(etc, 0o751)
+    link = tmp_path / "read-only" / "etc"
+    link.parent.mkdir()
+    link.symlink_to(etc)
+    before = tree(etc)
+    done = run("backup", link)
+    assert done.returncode == 0 and "authorized_keys is not the configuration's" in done.stderr
+    put(f"{etc}/customers/acme.toml", CUSTOMER + "# later\n", 0o644)
+    looked = run("restore", link)
+    assert "authorized_keys" not in looked.stdout
+    done = run("restore", link, "--write")
+    assert done.returncode == 0, done.stderr
+    assert tree(etc) == before and os.readlink(f"{etc}/link") == "more/deep" and link.is_symlink()
+    assert stat.S_IMODE(os.stat(etc).st_mode) == 0o751
+    assert os.listdir(link.parent) == ["etc"]
+
+
+def test_what_no_backup_can_have_is_an_error(tmp_path, etc, run):
+    os.symlink(tmp_path, f"{etc}/secrets/elsewhere")
+    done = run("backup", etc)
+    assert done.returncode == 4 and "secrets/elsewhere" in done.stderr and not (tmp_path / "backup").exists()
+    os.unlink(f"{etc}/secrets/elsewhere")
+    os.mkfifo(f"{etc}/customers/pipe")
+    done = run("backup", etc)
+    assert done.returncode == 4 and "customers/pipe" in done.stderr
+    os.unlink(f"{etc}/customers/pipe")
+    put(f"{etc}/secrets/two\nlines", "x")
+    assert run("backup", etc).returncode == 4
 
 
 def test_a_wrong_passphrase_and_a_file_that_was_cut_or_changed_change_nothing(tmp_path, etc, run):
@@ -122,7 +161,7 @@ def test_a_backup_whose_appliance_has_errors_here_is_not_restored(tmp_path, etc,
     before = tree(etc)
     done = run("restore", etc, "--write")
     assert done.returncode == 4 and "warren.toml" in done.stderr and tree(etc) == before
-    assert not (tmp_path / "etc.restore").exists()
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("etc.")]
     # A customer's error is told, and keeps nobody else from being served.
     (tmp_path / "backup").unlink()
     assert run("backup", etc).returncode == 0
