@@ -2,14 +2,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <memory>
-
-#include "base/fd.h"
 
 namespace warren::history {
 
@@ -28,6 +27,17 @@ Status write_all(int file, std::string_view text) {
 }
 
 }  // namespace
+
+Result<UniqueFd> lock_store(const std::string& root) {
+    WARREN_TRY(DirectoryDisk(root).make_directory(""));
+    const std::string path = root + "/lock";
+    UniqueFd out(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!out.valid()) return fail_errno("open " + path, errno);
+    while (::flock(out.get(), LOCK_EX) != 0) {
+        if (errno != EINTR) return fail_errno("lock " + path, errno);
+    }
+    return out;
+}
 
 Result<std::string> DirectoryDisk::read(const std::string& name) const {
     const UniqueFd file(::open(path(name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/result.h"
 
 namespace warren::history {
@@ -29,6 +30,10 @@ class Disk {
     // Names in a directory, in no order.
     [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::string& directory) const = 0;
 };
+
+// The lock of a store's directory, which is made if it is not there: held while the result lives, and waited for. A
+// process that was left behind by its parent may still write.
+[[nodiscard]] Result<UniqueFd> lock_store(const std::string& root);
 
 // A directory that only root may read: made with mode 0700, its files 0600. Files that another user could have written
 // are not read.

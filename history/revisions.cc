@@ -85,9 +85,14 @@ bool take(std::string_view line, Revisions& out) {
     return words[0] == "detail" && take_detail(words, out);
 }
 
+std::uint64_t in_blocks(std::uint64_t size) {
+    constexpr std::uint64_t kBlock = 4096;
+    return (size + kBlock - 1) / kBlock * kBlock;
+}
+
 std::uint64_t bytes_of(const Revisions& revisions) {
-    std::uint64_t out = encode(revisions).size();
-    for (const auto& [hash, size] : texts_of(revisions)) out += size;
+    std::uint64_t out = in_blocks(encode(revisions).size());
+    for (const auto& [hash, size] : texts_of(revisions)) out += in_blocks(size);
     return out;
 }
 
@@ -134,15 +139,17 @@ std::vector<FileChange> changes_between(const Manifest& before, const Manifest& 
 }
 
 bool append(Revisions& revisions, const Manifest& now, WallTime time, const Origin& origin, std::vector<Detail> details,
-            const Limits& limits) {
+            const Limits& limits, std::uint64_t pinned) {
     std::vector<FileChange> changes = changes_between(revisions.newest, now);
     if (changes.empty()) return false;
     revisions.all.push_back({revisions.last() + 1, time, origin, std::move(changes), std::move(details)});
     revisions.newest = now;
-    while (revisions.all.size() > 1 &&
+    if (revisions.find(pinned) == nullptr) pinned = revisions.last();
+    while (revisions.all.front().number < pinned &&
            (revisions.all.size() > limits.revisions || bytes_of(revisions) > limits.bytes)) {
-        const std::size_t surplus =
+        const std::size_t wanted =
             revisions.all.size() > limits.revisions ? revisions.all.size() - limits.revisions : 1;
+        const auto surplus = std::min<std::uint64_t>(wanted, pinned - revisions.all.front().number);
         revisions.all.erase(revisions.all.begin(), revisions.all.begin() + static_cast<std::ptrdiff_t>(surplus));
     }
     return true;
@@ -204,6 +211,18 @@ std::string encode(const Revisions& revisions) {
             out += fmt::format("detail {} {}\n", escaped(detail.customer), escaped(detail.text));
     }
     return with_checksum(std::move(out));
+}
+
+std::uint64_t last_in_damaged(std::string_view text) {
+    constexpr std::string_view kLine = "\nrevision ";
+    constexpr std::uint64_t kMost = 1'000'000'000'000;  // more is damage
+    std::uint64_t out = kNoRevision;
+    for (auto at = text.find(kLine); at != std::string_view::npos; at = text.find(kLine, at + 1)) {
+        const std::string_view rest = text.substr(at + kLine.size());
+        const auto number = number_of<std::uint64_t>(rest.substr(0, rest.find(' ')));
+        if (number && *number <= kMost) out = std::max(out, *number);
+    }
+    return out;
 }
 
 Result<Revisions> decode(std::string_view text) {

@@ -74,22 +74,27 @@ struct Revision {
 struct Revisions {
     Manifest newest;            // of the last one
     std::vector<Revision> all;  // oldest first, numbers go up by one
+    std::uint64_t used = 0;     // while there is none: the last number of a list before this one
     bool operator==(const Revisions&) const = default;
 
-    [[nodiscard]] std::uint64_t last() const { return all.empty() ? 0 : all.back().number; }
+    [[nodiscard]] std::uint64_t last() const { return all.empty() ? used : all.back().number; }
     [[nodiscard]] const Revision* find(std::uint64_t number) const;
 };
 
-// The oldest leave when there are more, or when texts and list have more bytes; the newest one always stays.
+// The oldest leave when there are more, or when texts and list have more bytes on the disk, where each text takes whole
+// blocks of 4096. The newest one always stays.
 struct Limits {
     std::size_t revisions = 200;
     std::uint64_t bytes = std::uint64_t{64} << 20U;
 };
 
+inline constexpr std::uint64_t kNoRevision = 0;
+
 [[nodiscard]] std::vector<FileChange> changes_between(const Manifest& before, const Manifest& after);
-// Appends a revision unless nothing changed, and lets the oldest leave. True: it was appended.
+// Appends a revision unless nothing changed, and lets the oldest leave, but neither `pinned` nor one after it. True: it
+// was appended.
 bool append(Revisions& revisions, const Manifest& now, WallTime time, const Origin& origin, std::vector<Detail> details,
-            const Limits& limits = {});
+            const Limits& limits = {}, std::uint64_t pinned = kNoRevision);
 // Hashes of the texts that the list needs, with their sizes.
 [[nodiscard]] std::map<std::string, std::uint64_t> texts_of(const Revisions& revisions);
 // Nothing: there is no such revision (any more).
@@ -101,5 +106,7 @@ bool append(Revisions& revisions, const Manifest& now, WallTime time, const Orig
 [[nodiscard]] std::string encode(const Revisions& revisions);
 // kInvalid: damaged, or of another form.
 [[nodiscard]] Result<Revisions> decode(std::string_view text);
+// The highest number that a damaged list still shows, so that no number is given twice; kNoRevision: it shows none.
+[[nodiscard]] std::uint64_t last_in_damaged(std::string_view text);
 
 }  // namespace warren::history

@@ -12,6 +12,7 @@
 #include "crypto/hmac_sha.h"
 #include "crypto/random.h"
 #include "crypto/sha.h"
+#include "history/unconfirmed.h"
 
 namespace warren::history {
 
@@ -92,6 +93,29 @@ Result<Revisions> Store::revisions() const {
     return out;
 }
 
+Result<Revisions> Store::revisions_or_new() {
+    auto out = revisions();
+    if (out || out.error().code != ErrorCode::kInvalid) return out;
+    Revisions fresh;
+    const auto damaged = disk_.read(kList);
+    fresh.used = std::max(damaged ? last_in_damaged(*damaged) : kNoRevision, pinned());
+    WARREN_TRY(disk_.rename(kList, std::string(kList) + ".damaged"));
+    return fresh;
+}
+
+std::uint64_t Store::pinned() const {
+    const auto text = disk_.read(kUnconfirmedFile);
+    const auto waiting = text ? decode_unconfirmed(*text) : Result<Unconfirmed>(tl::unexpected<Error>(text.error()));
+    return waiting ? waiting->base : kNoRevision;
+}
+
+Status Store::check(std::uint64_t number) const {
+    const auto list = revisions();
+    if (!list) return tl::unexpected<Error>(list.error());
+    const auto texts = texts_at(*list, number);
+    return texts ? Status() : Status(tl::unexpected<Error>(texts.error()));
+}
+
 Result<crypto::Secret<32>> Store::key() {
     const auto present = disk_.read(kKey);
     if (!present && present.error().code != ErrorCode::kNotFound) return tl::unexpected<Error>(present.error());
@@ -111,17 +135,13 @@ Result<std::uint64_t> Store::record(const config::Generation& generation, WallTi
                                     const std::vector<Detail>& details, const Limits& limits) {
     WARREN_TRY(disk_.make_directory(""));
     WARREN_TRY(disk_.make_directory(kTexts));
-    auto before = revisions();
-    if (!before && before.error().code != ErrorCode::kInvalid) return tl::unexpected<Error>(before.error());
-    if (!before) {
-        WARREN_TRY(disk_.rename(kList, std::string(kList) + ".damaged"));
-        before = Revisions();
-    }
+    const auto before = revisions_or_new();
+    if (!before) return tl::unexpected<Error>(before.error());
     const auto secret_key = key();
     if (!secret_key) return tl::unexpected<Error>(secret_key.error());
     const Manifest now = manifest_of(generation, *secret_key);
     Revisions next = *before;
-    if (!append(next, now, time, origin, details, limits)) return before->last();
+    if (!append(next, now, time, origin, details, limits, pinned())) return before->last();
     auto needed = texts_of(*before);
     Status done = add_texts(generation, *before, now);
     if (done) {

@@ -63,6 +63,13 @@ TEST_CASE("every revision is the newest one with the later changes undone") {
     CHECK(customers_of(list.all[2]) == std::set<std::string>{"acme", "globex"});
 }
 
+TEST_CASE("a text counts as the blocks that it takes on the disk") {
+    Revisions list;
+    for (char c = 'a'; c <= 'f'; ++c)
+        REQUIRE(append(list, {{"warren.toml", content(c, 1)}}, {1}, {}, {}, {200, std::uint64_t{4 * 4096}}));
+    CHECK(list.all.size() == 3);  // a block of the list, and three of texts
+}
+
 TEST_CASE("only files have texts") {
     CHECK(has_text("warren.toml"));
     CHECK(has_text("customers/acme.toml"));

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "fake_disk.h"
+#include "history/unconfirmed.h"
 
 namespace warren::history {
 namespace {
@@ -168,9 +169,38 @@ TEST_CASE("a damaged list is set aside, and a damaged text is said") {
     list[list.size() / 2] ^= 1;
     REQUIRE(disk.write("list", list));
     CHECK(store.revisions().error().code == ErrorCode::kInvalid);
-    CHECK(*record(disk, generation_of("b", {})) == 1);
+    CHECK(*record(disk, generation_of("b", {})) == 2);  // no number is given twice
     CHECK(*disk.read("list.damaged") == list);
-    CHECK(texts_at(disk, 1).appliance == "b");
+    CHECK(texts_at(disk, 2).appliance == "b");
+    CHECK(Store(disk).check(1).error().code == ErrorCode::kNotFound);
+    CHECK(Store(disk).check(2));
+    REQUIRE(disk.write("texts/" + hash_of("b"), "x"));
+    CHECK(Store(disk).check(2).error().code == ErrorCode::kInvalid);
+}
+
+TEST_CASE("what comes back unless somebody confirms does not leave, however many come after it") {
+    FakeDisk disk;
+    const Limits few{3, 1U << 20U};
+    for (const char* text : {"1", "2"}) REQUIRE(record(disk, generation_of("a", {{"acme", text}}), few));
+    const Unconfirmed waiting = extended(std::nullopt, 2, {}, {}, std::chrono::minutes(5), "boot");
+    REQUIRE(Store(disk).put(kUnconfirmedFile, encode(waiting)));
+    for (int i = 3; i < 10; ++i) REQUIRE(record(disk, generation_of("a", {{"acme", std::to_string(i)}}), few));
+    REQUIRE(record(disk, generation_of(std::string(5000, 'a'), {}), {3, 1000}));
+    CHECK(texts_at(disk, 2).customers.at("acme") == "2");
+    CHECK_FALSE(Store(disk).check(1));
+    check_whole(disk);
+    REQUIRE(Store(disk).remove(kUnconfirmedFile));
+    REQUIRE(record(disk, generation_of("b", {}), few));
+    CHECK(Store(disk).revisions()->all.size() == 3);
+}
+
+TEST_CASE("a list that was damaged while something waits gives no number up to its base again") {
+    FakeDisk disk;
+    REQUIRE(record(disk, generation_of("a", {})));
+    const Unconfirmed waiting = extended(std::nullopt, 7, {}, {}, std::chrono::minutes(5), "boot");
+    REQUIRE(Store(disk).put(kUnconfirmedFile, encode(waiting)));
+    REQUIRE(disk.write("list", "nothing of a list"));
+    CHECK(*record(disk, generation_of("b", {})) == 8);
 }
 
 TEST_CASE("a small file is whole or as it was, wherever it fails") {
