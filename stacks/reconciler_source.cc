@@ -28,16 +28,43 @@ std::optional<std::string> text_of_file(const std::string& path) {
     return text ? std::move(*text) : "# " + text.error().what + "\n";
 }
 
-// Neither their secrets nor that of the appliance may be those of now, even where the files have others since.
+// Those of the appliance, as they are in force.
+void keep_secrets(const config::Generation& current, config::Secrets& secrets) {
+    for (const config::NamedSecret& name : config::secrets_of(current.appliance)) {
+        const auto* key = name.form == config::FileForm::kKey ? current.secrets.find(name.ref) : nullptr;
+        if (key != nullptr) secrets.put(name.ref, key->clone());
+        if (const auto* content = current.secrets.content(name.ref, name.form)) secrets.put(name, content->clone());
+    }
+}
+
+// What is to have the text that it has now, keeps its secrets, too: who returns to earlier texts asked for no other
+// ones, which the directory may have by now.
+void keep_same(const config::Generation& current, const config::Texts& wanted, config::Loaded& loaded) {
+    std::set<std::string> kept;
+    for (config::LoadedCustomer& customer : loaded.customers) {
+        const std::string id = customer.value().id;
+        const auto text = wanted.customers.find(id);
+        auto now = current.share(id);
+        if (now == nullptr || text == wanted.customers.end() || text->second != now->text) continue;
+        customer = {{}, true, std::move(customer.file), {}, std::move(now), {}};
+        kept.insert(id);
+    }
+    if (!current.text.empty() && wanted.appliance == current.text) {
+        keep_secrets(current, loaded.secrets);
+        loaded.appliance_valid = true;
+        kept.insert("");
+    }
+    std::erase_if(loaded.diagnostics, [&kept](const config::Diagnostic& one) { return kept.contains(one.customer); });
+}
+
+// Neither their secrets nor those of the appliance may be those of now, even where the files have others since.
 void keep_others(const config::Generation& current, const std::string& only, config::Loaded& loaded) {
     for (config::LoadedCustomer& customer : loaded.customers) {
         const std::string id = customer.value().id;
         if (id == only) continue;
         customer = {{}, true, std::move(customer.file), {}, current.share(id), {}};
     }
-    for (const config::NamedSecret& name : config::secrets_of(current.appliance)) {
-        if (const auto* key = current.secrets.find(name.ref)) loaded.secrets.put(name.ref, key->clone());
-    }
+    keep_secrets(current, loaded.secrets);
     std::erase_if(loaded.diagnostics, [&only](const config::Diagnostic& one) { return one.customer != only; });
     loaded.appliance_valid = true;  // it is in force
 }
@@ -46,9 +73,13 @@ void keep_others(const config::Generation& current, const std::string& only, con
 
 config::Loaded Reconciler::load_source(Round& round) const {
     const std::string& only = round.source.only;
-    if (only.empty())
-        return config::load(options_.config_directory,
-                            {.secrets_may_be_absent = false, .previous = &current_, .instead = round.source.instead});
+    if (only.empty()) {
+        config::Loaded loaded =
+            config::load(options_.config_directory,
+                         {.secrets_may_be_absent = false, .previous = &current_, .instead = round.source.instead});
+        if (round.source.instead != nullptr) keep_same(current_, *round.source.instead, loaded);
+        return loaded;
+    }
     config::Texts texts = config::texts_of(current_);
     if (auto text = text_of_file(options_.config_directory + "/customers/" + only + ".toml")) {
         texts.customers.insert_or_assign(only, std::move(*text));

@@ -34,6 +34,39 @@ TEST_CASE("earlier texts come back, and customers that they do not change are no
     CHECK_FALSE(room.has_stack("initech"));
 }
 
+TEST_CASE("who returns to earlier texts, and who applies one customer, gets no other secret of anybody") {
+    constexpr const char* kFirst = "QMVQJKVHw0MRfGgZyvFoBEEtCyQkDKvBhJ3mLWdkdGE=\n";
+    constexpr const char* kSecond = "CMVQJKVHw0MRfGgZyvFoBEEtCyQkDKvBhJ3mLWdkdGE=\n";
+    const std::string preshared = "preshared_key = { secret = \"psk\" }\n";
+    Room room;
+    room.write("secrets/psk", kFirst);
+    room.write_customer("acme", 'A');
+    room.write_customer("globex", 'B', "", "", preshared);
+    room.adopt();
+    REQUIRE(room.apply().accepted);
+    const config::Texts before = config::texts_of(room.reconciler.current());
+    room.write_customer("acme", 'C');
+    REQUIRE(room.apply().accepted);
+    const auto globex = room.reconciler.current().share("globex");
+    const config::SecretRef uplink{"uplink"};
+    const auto key = room.reconciler.current().secrets.public_key(uplink);
+    for (const char* name : {"secrets/psk", "secrets/uplink"}) {
+        std::filesystem::remove(room.directory_ + "/" + name);
+        room.write(name, kSecond);
+    }
+    for (const bool returns : {true, false}) {
+        const Report report = returns ? apply(room, {&before, ""}) : apply(room, {nullptr, "acme"});
+        REQUIRE_MESSAGE(report.accepted, report.summary);
+        CHECK(room.reconciler.current().share("globex") == globex);
+        CHECK(room.reconciler.current().secrets.public_key(uplink) == key);
+    }
+    // Also where a secret is gone.
+    std::filesystem::remove(room.directory_ + "/secrets/uplink");
+    std::filesystem::remove(room.directory_ + "/secrets/psk");
+    CHECK(apply(room, {&before, ""}).exit_status == 0);
+    CHECK(room.reconciler.current().share("globex") == globex);
+}
+
 TEST_CASE("texts that cannot come into force change nothing") {
     Room room;
     room.write_customer("acme", 'A');
