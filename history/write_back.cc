@@ -177,8 +177,35 @@ Result<WrittenBack> write_back(const WriteOrder& order) {
     Writing writing(order);
     WARREN_TRY(writing.prepare());
     WrittenBack out;
-    WARREN_TRY(writing.carry_out(out));
-    return out;
+    Status done = writing.carry_out(out);
+    if (done) return out;
+    // Nobody else says where they are.
+    for (const std::string& path : out.kept) done.error().what += "; what was there before is " + path;
+    return tl::unexpected<Error>(done.error());
+}
+
+Status check_write_back(const std::string& directory) {
+    const std::string customers = directory + "/customers";
+    for (const std::string& each : {directory, customers}) {
+        if (::faccessat(AT_FDCWD, each.c_str(), W_OK | X_OK, AT_EACCESS) != 0)
+            return fail_errno("write " + each, errno);
+    }
+    const auto is_link = [](const std::string& path) {
+        struct stat about {};
+        return ::lstat(path.c_str(), &about) == 0 && S_ISLNK(about.st_mode);
+    };
+    const auto refused = [](const std::string& path) {
+        return fail(ErrorCode::kInvalid, path + " is a symbolic link, and is not written over");
+    };
+    if (is_link(directory + "/warren.toml")) return refused(directory + "/warren.toml");
+    const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(customers.c_str()), &::closedir);
+    if (dir == nullptr) return fail_errno("list " + customers, errno);
+    while (const dirent* entry = ::readdir(dir.get())) {  // NOLINT(concurrency-mt-unsafe): a stream of our own
+        const std::string path = customers + "/" + entry->d_name;
+        if (std::string_view(entry->d_name).ends_with(kSuffix) && entry->d_type != DT_REG && is_link(path))
+            return refused(path);
+    }
+    return {};
 }
 
 std::string kept_tag() {

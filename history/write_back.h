@@ -30,8 +30,13 @@ struct WriteOrder {
 // Holds the lock of the configuration (vpnctl's commands wait for it). Everything is looked at before the first file is
 // written; each is written beside, synced and renamed, with the mode and owner of the one before. Files of customers
 // that are not in the texts are removed. A file that already has its text is left alone. kInvalid: a symbolic link;
-// kConflict: somebody changed a file meanwhile. After an error in the middle, the same order goes on where it ended.
+// kConflict: somebody changed a file meanwhile. After an error in the middle, which names the
+// copies that were kept, the same order goes on where it ended.
 [[nodiscard]] Result<WrittenBack> write_back(const WriteOrder& order);
+
+// Whether write_back() could write there as far as can be seen before: no symbolic links, and the directories can be
+// written.
+[[nodiscard]] Status check_write_back(const std::string& directory);
 
 // "kept-20261130T091500Z", now.
 [[nodiscard]] std::string kept_tag();

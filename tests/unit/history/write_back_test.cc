@@ -53,5 +53,39 @@ TEST_CASE("who waited for the lock while another directory took the place has th
     CHECK(mine.st_ino == now.st_ino);
 }
 
+TEST_CASE("an error in the middle says where the copies are, and the same order goes on") {
+    const Place place;
+    place.put("warren.toml", "mine");
+    place.put("customers/acme.toml", "also mine");
+    const config::Texts texts{"base", {{"acme", "base"}}};
+    const WriteOrder order{place.directory, &texts, "", [](std::string_view) { return false; }, "kept"};
+    fs::create_directories(place.directory + "/customers/acme.toml.new/full");  // as a disk that is full there
+    const auto done = write_back(order);
+    REQUIRE_FALSE(done);
+    CHECK(done.error().what.find("warren.toml.kept") != std::string::npos);
+    fs::remove_all(place.directory + "/customers/acme.toml.new");
+    const auto again = write_back(order);
+    REQUIRE(again);
+    CHECK(again->written.size() == 1);
+    CHECK(again->kept.size() == 1);
+    CHECK(fs::exists(place.directory + "/warren.toml.kept"));
+}
+
+TEST_CASE("what could not be written back is found out before it has to be") {
+    const Place place;
+    place.put("warren.toml", "mine");
+    place.put("customers/acme.toml", "mine");
+    CHECK(check_write_back(place.directory));
+    fs::create_symlink("acme.toml", place.directory + "/customers/globex.txt");
+    CHECK(check_write_back(place.directory));
+    fs::create_symlink("acme.toml", place.directory + "/customers/globex.toml");
+    CHECK_FALSE(check_write_back(place.directory));
+    fs::remove(place.directory + "/customers/globex.toml");
+    fs::rename(place.directory + "/warren.toml", place.directory + "/elsewhere");
+    fs::create_symlink("elsewhere", place.directory + "/warren.toml");
+    CHECK_FALSE(check_write_back(place.directory));
+    CHECK_FALSE(check_write_back(place.root + "/nowhere"));
+}
+
 }  // namespace
 }  // namespace warren::history
