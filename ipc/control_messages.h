@@ -65,10 +65,10 @@ struct ControlText {
     std::string text;      // kChange: what the operator changed; kStep: one planned step; kDiagnostic:
                            // file:line:column: error: ... with its line and caret; kNote: what could not be done;
                            // kIncomplete: what the customer's stack lacks; kFact: stackd's state, "pid 12, up 60 s",
-                           // "unconfirmed 12 250": revision 12 comes back in 250 s, or with a customer its disabled
-                           // peers (ipc/disabled_peers.h); kUnserved: why a customer that has a file is not in force;
-                           // kQuestion: why nothing was done, and kApplyRemoving would do it; kLastGood: since when
-                           // the configuration in force is not that of the files, and why
+                           // "unconfirmed 12 250": 12 comes back in 250 s, "revision 13": is in force (0: not kept), or
+                           // with a customer its disabled peers (ipc/disabled_peers.h); kUnserved: why a customer that
+                           // has a file is not in force; kQuestion: why nothing was done, and kApplyRemoving would do
+                           // it; kLastGood: since when the configuration in force is not that of the files, and why
     bool operator==(const ControlText&) const = default;
 };
 

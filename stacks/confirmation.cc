@@ -29,15 +29,31 @@ WallTime wall_clock() {
     return {std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
 }
 
-// Another one after each start of the machine.
-std::string boot_id() {
+// The store, for one who may write.
+struct Writable {
+    explicit Writable(const std::string& state_dir) : directory(history::directory_of(state_dir)) {
+        (void)::mkdir(state_dir.c_str(), 0700);
+    }
+    [[nodiscard]] Status write(const std::optional<history::Unconfirmed>& next) {
+        const auto lock = history::lock_store(directory);
+        if (!lock) return tl::unexpected<Error>(lock.error());
+        return next ? store.put(history::kUnconfirmedFile, history::encode(*next))
+                    : store.remove(history::kUnconfirmedFile);
+    }
+
+    std::string directory;
+    history::DirectoryDisk disk{directory};
+    history::Store store{disk};
+};
+
+}  // namespace
+
+std::string Confirmation::this_boot() {
     std::ifstream file("/proc/sys/kernel/random/boot_id");
     std::string out;
     std::getline(file, out);
     return out;
 }
-
-}  // namespace
 
 void Confirmation::open() {
     if (state_dir_.empty()) return;
@@ -47,7 +63,8 @@ void Confirmation::open() {
     auto found =
         text ? history::decode_unconfirmed(*text) : Result<history::Unconfirmed>(tl::unexpected<Error>(text.error()));
     if (!found) {
-        log(LogLevel::kError, "unconfirmed_ignored", {{"reason", found.error().what}});
+        damage_ = found.error().what;
+        log(LogLevel::kError, "unconfirmed_ignored", {{"reason", damage_}});
         return;
     }
     waiting_ = std::move(*found);
@@ -56,17 +73,18 @@ void Confirmation::open() {
 }
 
 bool Confirmation::is_due() const {
-    if (!waiting_ || texts_ != nullptr || task_.is_running() || boot_clock() < retry_at_) return false;
-    return history::is_over(*waiting_, boot_id(), boot_clock());
+    if (!waiting_ || texts_ != nullptr || boot_clock() < retry_at_) return false;
+    return history::is_over(*waiting_, boot_, boot_clock());
 }
 
 Duration Confirmation::left() const {
-    if (!waiting_ || waiting_->is_returned || waiting_->boot != boot_id()) return Duration(0);
+    if (!waiting_ || waiting_->is_returned || waiting_->boot != boot_) return Duration(0);
     return std::max(Duration(0), waiting_->deadline - boot_clock());
 }
 
 Status Confirmation::begin(std::uint64_t newest, Duration within) {
-    WARREN_TRY(write(history::extended(waiting_, newest, boot_clock(), wall_clock(), within, boot_id())));
+    if (boot_.empty()) return fail(ErrorCode::kUnavailable, "the kernel's boot_id cannot be read");
+    WARREN_TRY(write(history::extended(waiting_, newest, boot_clock(), wall_clock(), within, boot_), true));
     log(LogLevel::kWarn, "configuration_unconfirmed",
         {{"base", std::to_string(waiting_->base)}, {"left", history::text_of(within)}});
     return {};
@@ -82,29 +100,34 @@ Status Confirmation::confirm() {
     return {};
 }
 
-Status Confirmation::write(const std::optional<history::Unconfirmed>& next) {
-    if (task_.is_running()) return fail(ErrorCode::kUnavailable, "the files are being written back; try again");
-    WARREN_TRY(start_writing(next));
+Status Confirmation::begin_return() {
+    history::Unconfirmed next = *waiting_;
+    next.is_returned = true;
+    return write(next);
+}
+
+Status Confirmation::write(const std::optional<history::Unconfirmed>& next, bool checks_base) {
+    if (task_.is_running()) return fail(ErrorCode::kUnavailable, "the disk is still busy; try again");
+    WARREN_TRY(start_writing(next, Work::kWrite, checks_base));
     const auto outcome = task_.wait(kPatience);
-    is_stale_ = !outcome;
+    is_stale_ = !outcome || !outcome->succeeded;
+    rewrite_at_ = {};
     if (!outcome) return fail(ErrorCode::kUnavailable, "the disk does not answer");
     if (!outcome->succeeded) return fail(ErrorCode::kFailed, outcome->text);
     waiting_ = next;
     failure_.clear();
+    damage_.clear();
     texts_.reset();
     retry_at_ = {};
     return {};
 }
 
-Status Confirmation::start_writing(const std::optional<history::Unconfirmed>& next) {
-    writes_files_ = false;
+Status Confirmation::start_writing(const std::optional<history::Unconfirmed>& next, Work work, bool checks_base) {
+    work_ = work;
     return task_.start([&]() -> Result<std::string> {
-        (void)::mkdir(state_dir_.c_str(), 0700);
-        history::DirectoryDisk disk(history::directory_of(state_dir_));
-        WARREN_TRY(disk.make_directory(""));
-        history::Store store(disk);
-        WARREN_TRY(next ? store.put(history::kUnconfirmedFile, history::encode(*next))
-                        : store.remove(history::kUnconfirmedFile));
+        Writable writable(state_dir_);
+        if (checks_base) WARREN_TRY(writable.store.check(next->base));
+        WARREN_TRY(writable.write(next));
         return std::string();
     });
 }
@@ -121,7 +144,8 @@ void Confirmation::returned(config::Texts texts) {
     waiting_->is_returned = true;
     texts_ = std::make_shared<const config::Texts>(std::move(texts));
     failure_.clear();
-    write_files();
+    retry_at_ = {};
+    if (!task_.is_running()) write_files();
 }
 
 void Confirmation::failed(const std::string& reason) {
@@ -130,12 +154,12 @@ void Confirmation::failed(const std::string& reason) {
 }
 
 void Confirmation::write_files() {
-    writes_files_ = true;
+    work_ = Work::kFiles;
     const Status started = task_.start([this]() -> Result<std::string> {
-        history::DirectoryDisk disk(history::directory_of(state_dir_));
-        history::Store store(disk);
+        Writable writable(state_dir_);
+        const history::Store& store = writable.store;
         // Where that fails, its time is over all the same.
-        (void)store.put(history::kUnconfirmedFile, history::encode(*waiting_));
+        (void)writable.write(waiting_);
         const auto written =
             history::write_back({config_directory_, texts_.get(), "",
                                  [&store](std::string_view text) {
@@ -143,7 +167,7 @@ void Confirmation::write_files() {
                                  },
                                  history::kept_tag()});
         if (!written) return tl::unexpected<Error>(written.error());
-        WARREN_TRY(store.remove(history::kUnconfirmedFile));
+        WARREN_TRY(writable.write(std::nullopt));
         std::string kept;
         for (const std::string& path : written->kept) kept += (kept.empty() ? "" : " ") + path;
         return kept;
@@ -152,28 +176,38 @@ void Confirmation::write_files() {
 }
 
 void Confirmation::run() {
-    if (const auto outcome = task_.take()) {
-        if (!writes_files_) {
-            if (std::exchange(is_stale_, false)) (void)start_writing(waiting_);
-            return;
-        }
-        if (outcome->succeeded) {
-            log(LogLevel::kInfo, "files_written_back", {{"kept", outcome->text}});
-            waiting_.reset();
-            texts_.reset();
-            failure_.clear();
-            return;
-        }
-        log(LogLevel::kError, "files_not_written_back", {{"reason", outcome->text}});
-        failed(outcome->text);
+    if (const auto outcome = task_.take()) note(*outcome);
+    if (task_.is_running()) return;
+    if (texts_ != nullptr && boot_clock() >= retry_at_) return write_files();
+    if (texts_ != nullptr || !is_stale_ || boot_clock() < rewrite_at_) return;
+    rewrite_at_ = boot_clock() + kRetryPause;
+    (void)start_writing(waiting_, Work::kRewrite, false);
+}
+
+void Confirmation::note(const DiskTask::Outcome& outcome) {
+    // One of kWrite took too long here, and has written what is not so.
+    if (work_ != Work::kFiles) {
+        is_stale_ = work_ == Work::kWrite || !outcome.succeeded;
+        return;
     }
-    if (texts_ != nullptr && !task_.is_running() && boot_clock() >= retry_at_) write_files();
+    if (!outcome.succeeded) {
+        log(LogLevel::kError, "files_not_written_back", {{"reason", outcome.text}});
+        return failed(outcome.text);
+    }
+    log(LogLevel::kInfo, "files_written_back", {{"kept", outcome.text}});
+    waiting_.reset();
+    texts_.reset();
+    failure_.clear();
+    is_stale_ = false;
 }
 
 Duration Confirmation::next_pause() const {
-    if (!waiting_) return std::chrono::hours(24);
-    if (task_.is_running()) return std::chrono::milliseconds(200);
-    return std::max(left(), retry_at_ - boot_clock());
+    Duration out = std::chrono::hours(24);
+    const Instant now = boot_clock();
+    if (waiting_ && texts_ == nullptr) out = std::max(left(), retry_at_ - now);
+    if (task_.is_running()) return std::min<Duration>(out, std::chrono::milliseconds(200));
+    if (texts_ != nullptr) return retry_at_ - now;
+    return is_stale_ ? std::min(out, rewrite_at_ - now) : out;
 }
 
 std::string Confirmation::problem() const {
@@ -184,6 +218,7 @@ std::string Confirmation::problem() const {
         return base + " is in force again, but its files cannot be written: " + failure_ +
                "; Warren retries, and `vpnctl confirm` leaves the files as they are";
     if (!failure_.empty()) return base + " cannot come back: " + failure_ + "; Warren retries";
+    if (waiting_->is_returned) return base + " comes back now";
     return base + " comes back at " + utc_text(waiting_->shown) + " unless `vpnctl confirm` comes";
 }
 

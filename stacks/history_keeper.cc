@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <ctime>
@@ -56,7 +57,10 @@ void HistoryKeeper::start(Instant now) {
     const Waiting& next = waiting_.front();
     const Status started = task_.start([&]() -> Result<std::string> {
         (void)::mkdir(state_dir_.c_str(), 0700);
-        history::DirectoryDisk disk(history::directory_of(state_dir_));
+        const std::string directory = history::directory_of(state_dir_);
+        const auto lock = history::lock_store(directory);
+        if (!lock) return tl::unexpected<Error>(lock.error());
+        history::DirectoryDisk disk(directory);
         const auto number = history::Store(disk).record(next.generation, next.time, next.origin, next.details);
         if (!number) return tl::unexpected<Error>(number.error());
         return std::to_string(*number);
@@ -78,10 +82,11 @@ void HistoryKeeper::note(const DiskTask::Outcome& outcome, Instant now) {
 
 Result<std::uint64_t> HistoryKeeper::settle(Duration patience, Instant now) {
     if (!is_on()) return fail(ErrorCode::kUnsupported, "stackd has no state directory (--state-dir), and no history");
+    const auto end = std::chrono::steady_clock::now() + patience;
     while (!waiting_.empty()) {
         if (!task_.is_running()) start(now);
         if (!task_.is_running()) break;
-        const auto outcome = task_.wait(patience);
+        const auto outcome = task_.wait(std::max<Duration>(end - std::chrono::steady_clock::now(), Duration(0)));
         if (!outcome) return fail(ErrorCode::kUnavailable, "the disk does not answer; the history is not written");
         note(*outcome, now);
         if (!outcome->succeeded) break;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,12 @@ class HistoryKeeper {
     void run(Instant now);
     // When run() has something to do, apart from the end of a writing.
     [[nodiscard]] Instant next_deadline() const { return task_.is_running() || waiting_.empty() ? kNever : start_at_; }
-    // Waits at most `patience` until everything is written. The number of the last revision, which is in force then.
+    // The revision in force; nothing: it is not written yet, or there is none.
+    [[nodiscard]] std::optional<std::uint64_t> in_force() const {
+        return waiting_.empty() && last_ != 0 ? std::optional(last_) : std::nullopt;
+    }
+    // Waits at most `patience` in all until everything is written. The number of the last revision, which is in force
+    // then.
     [[nodiscard]] Result<std::uint64_t> settle(Duration patience, Instant now);
     // Why a revision is not kept; "": all are.
     [[nodiscard]] const std::string& problem() const { return problem_; }

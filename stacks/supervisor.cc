@@ -411,6 +411,7 @@ Report Supervisor::status(const std::string& customer) const {
     if (const auto& waiting = confirmation_.waiting())
         fact("unconfirmed " + std::to_string(waiting->base) + " " +
              std::to_string(std::chrono::ceil<seconds>(confirmation_.left()).count()));
+    if (history_.is_on()) fact("revision " + std::to_string(history_.in_force().value_or(0)));
     const auto disabled = disabled_peers_of(reconciler_.current(), customer);
     report.texts.insert(report.texts.end(), disabled.begin(), disabled.end());
     const auto all = problems();

@@ -5,6 +5,8 @@
 
 #include "base/log.h"
 #include "base/utc_text.h"
+#include "config/parse.h"
+#include "history/write_back.h"
 #include "stacks/supervisor.h"
 
 namespace warren::stacks {
@@ -66,6 +68,7 @@ void Supervisor::reload() {
 }
 
 Report Supervisor::apply_asked(const ipc::ControlRequest& request, const Origin& origin) {
+    if (!request.only.empty() && !config::is_customer_id(request.only)) return refusal("that is no customer's id");
     if (request.confirm_seconds > 0) return apply_unconfirmed(request, origin);
     // What is applied now would be undone with it, which nobody expects.
     if (const std::string reason = reason_to_wait(); !reason.empty())
@@ -85,6 +88,8 @@ Report Supervisor::apply_unconfirmed(const ipc::ControlRequest& request, const O
     if (!newest) return refusal("there is nothing to come back to: " + newest.error().what);
     const auto before = confirmation_.waiting();
     if (before && before->is_returned) return refusal(confirmation_.problem());
+    if (const Status can = history::check_write_back(options_.config_directory); !can)
+        return refusal("the files could not be written back: " + can.error().what);
     if (const Status begun = confirmation_.begin(*newest, std::chrono::seconds(std::int64_t{request.confirm_seconds}));
         !begun)
         return refusal("that it waits for a confirmation cannot be kept: " + begun.error().what);
@@ -115,7 +120,7 @@ Report Supervisor::go_back(Origin origin) {
     if (!waiting) return {{}, false, 1, "no configuration waits for a confirmation"};
     const bool is_start = !control_.has_value();
     // A start goes on where the stackd before ended.
-    if (waiting->is_returned && !is_start) return refusal(confirmation_.problem());
+    if (confirmation_.is_writing_files() && !is_start) return refusal(confirmation_.problem());
     const std::string base = "revision " + std::to_string(waiting->base);
     auto texts = confirmation_.base_texts();
     if (!texts) {
@@ -123,6 +128,8 @@ Report Supervisor::go_back(Origin origin) {
         confirmation_.failed(texts.error().what);
         return refusal(base + " cannot come back: " + texts.error().what);
     }
+    // Its time is over only from now on, also for a stackd that follows a crash in the middle.
+    const Status promised = origin.kind == Origin::Kind::kRequest ? confirmation_.begin_return() : Status();
     origin.comment = base + " came back: " + origin.comment;
     constexpr auto kAllowed = Reconciler::Removals::kAllowed;
     Report report = is_start ? reconciler_.apply(link_, kAllowed, now(), "", {&*texts, ""})
@@ -135,6 +142,8 @@ Report Supervisor::go_back(Origin origin) {
     }
     log(LogLevel::kWarn, "revision_back", {{"base", base}, {"reason", origin.comment}});
     report.summary += "; " + base + " is in force again, and its files are written back";
+    if (!promised)
+        report.summary += "; if stackd ends before they are, it does not know this: " + promised.error().what;
     confirmation_.returned(std::move(*texts));
     return report;
 }
@@ -151,6 +160,11 @@ Instant Supervisor::next_of_history() const {
 
 void Supervisor::add_history(std::vector<ipc::ControlText>& problems) const {
     if (const std::string text = confirmation_.problem(); !text.empty()) problems.push_back({Kind::kNote, "", text});
+    if (!confirmation_.damage().empty())
+        problems.push_back(
+            {Kind::kNote, "",
+             "whether a configuration waited for a confirmation is not known: " + confirmation_.damage() +
+                 "; what is in force stays, and `vpnctl history` has the rest"});
     if (!history_.problem().empty())
         problems.push_back(
             {Kind::kNote, "",

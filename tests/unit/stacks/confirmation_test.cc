@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "history/disk.h"
 #include "room.h"
 #include "stacks/history_keeper.h"
 
@@ -151,6 +152,86 @@ TEST_CASE("files that cannot be written are a problem, and whoever confirms leav
     CHECK(confirmation.problem().empty());
 }
 
+TEST_CASE("what was asked for early comes back also after a crash, and takes effect once") {
+    Place place;
+    Confirmation confirmation(place.state, place.config);
+    REQUIRE(confirmation.begin(place.keep("old"), std::chrono::minutes(5)));
+    CHECK_FALSE(confirmation.is_due());
+    REQUIRE(confirmation.begin_return());
+    CHECK(confirmation.is_due());
+    CHECK_FALSE(confirmation.is_writing_files());
+    Confirmation next(place.state, place.config);
+    next.open();
+    CHECK(next.is_due());
+}
+
+TEST_CASE("nothing waits for a base that cannot come back, nor without the number of this boot") {
+    Place place;
+    const std::uint64_t base = place.keep("old");
+    Confirmation elsewhere(place.state, place.config, "");
+    CHECK_FALSE(elsewhere.begin(base, std::chrono::minutes(5)));
+    Confirmation confirmation(place.state, place.config);
+    CHECK_FALSE(confirmation.begin(base + 1, std::chrono::minutes(5)));
+    for (const auto& text : std::filesystem::directory_iterator(place.state + "/history/texts"))
+        std::ofstream(text.path()) << "damaged";
+    CHECK_FALSE(confirmation.begin(base, std::chrono::minutes(5)));
+    CHECK_FALSE(confirmation.waiting());
+    CHECK_FALSE(std::filesystem::exists(place.state + "/history/unconfirmed"));
+}
+
+TEST_CASE("a file that says what is not so, because a disk failed in the middle, is written anew") {
+    Place place;
+    Confirmation confirmation(place.state, place.config);
+    REQUIRE(confirmation.begin(place.keep("old"), std::chrono::minutes(5)));
+    const std::string path = place.state + "/history/unconfirmed";
+    const std::string before = path + ".before";
+    std::filesystem::rename(path, before);
+    std::filesystem::create_directories(path + "/in-the-way");
+    CHECK_FALSE(confirmation.confirm());
+    CHECK(confirmation.waiting());
+    std::filesystem::remove_all(path);  // as a confirmation that removed it and could not sync
+    for (int i = 0; i < 3000 && confirmation.next_pause() < std::chrono::minutes(1); ++i) {
+        confirmation.run();
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    Confirmation next(place.state, place.config);
+    next.open();
+    CHECK(next.waiting() == confirmation.waiting());
+}
+
+TEST_CASE("while another process writes to the store, no two write at once, and what is due does not wait for it") {
+    Place place;
+    Confirmation confirmation(place.state, place.config);
+    REQUIRE(confirmation.begin(place.keep("old"), Duration(0)));
+    auto lock = history::lock_store(place.state + "/history");
+    REQUIRE(lock);
+    place.history.keep(generation_of("new"), {}, {}, place.now);
+    CHECK_FALSE(place.history.settle(std::chrono::milliseconds(200), place.now));
+    CHECK_FALSE(place.history.in_force());
+    CHECK(confirmation.is_due());
+    confirmation.returned(*confirmation.base_texts());
+    confirmation.run();
+    CHECK(confirmation.waiting());
+    lock->reset();
+    REQUIRE(place.history.settle(kPatience, place.now));
+    CHECK(place.history.in_force() == 2);
+    std::ofstream(place.config + "/warren.toml") << "";
+    Place::finish(confirmation);
+}
+
+TEST_CASE("all that waits for the disk has one patience together") {
+    Place place;
+    (void)place.keep("old");
+    auto lock = history::lock_store(place.state + "/history");
+    REQUIRE(lock);
+    for (const char* text : {"1", "2", "3", "4", "5"}) place.history.keep(generation_of(text), {}, {}, place.now);
+    const auto began = std::chrono::steady_clock::now();
+    CHECK_FALSE(place.history.settle(std::chrono::milliseconds(200), place.now));
+    CHECK(std::chrono::steady_clock::now() - began < std::chrono::milliseconds(900));
+    lock->reset();
+    CHECK(place.history.settle(kPatience, place.now));
+}
+
 TEST_CASE("a damaged file of what waits is not used") {
     Place place;
     Confirmation confirmation(place.state, place.config);
@@ -159,6 +240,9 @@ TEST_CASE("a damaged file of what waits is not used") {
     Confirmation next(place.state, place.config);
     next.open();
     CHECK_FALSE(next.waiting());
+    CHECK_FALSE(next.damage().empty());
+    REQUIRE(next.begin(1, std::chrono::minutes(5)));
+    CHECK(next.damage().empty());
 }
 
 TEST_CASE("a disk that takes nothing is a problem until it does, and then every revision is there") {
