@@ -14,6 +14,7 @@ namespace warren::ctl {
 namespace {
 
 constexpr std::string_view kUnconfirmed = "unconfirmed ";
+constexpr std::string_view kRevision = "revision ";
 constexpr int kStatusPatienceSeconds = 3;
 
 Result<ipc::ControlDone> converse(ipc::Channel& channel, const ipc::ControlRequest& request,
@@ -45,6 +46,7 @@ StackdStatus request_status(const std::string& run_dir, const std::string& custo
     auto channel = connect_daemon("stackd", run_dir + "/control.sock");
     const Status limited =
         channel ? limit_waiting(*channel, kStatusPatienceSeconds) : Status(tl::unexpected<Error>(channel.error()));
+    status.runs = channel.has_value();
     if (!limited) {
         status.silence = limited.error().what;
         return status;
@@ -58,6 +60,10 @@ StackdStatus request_status(const std::string& run_dir, const std::string& custo
             std::istringstream numbers(text.text.substr(kUnconfirmed.size()));
             Unconfirmed found;
             if (numbers >> found.base >> found.seconds_left) status.unconfirmed = found;
+        } else if (text.kind == ipc::ControlText::Kind::kFact && text.text.starts_with(kRevision)) {
+            std::istringstream number(text.text.substr(kRevision.size()));
+            std::uint64_t found = 0;
+            if (number >> found) status.revision = found;
         } else if (text.kind == ipc::ControlText::Kind::kFact) {
             status.facts.push_back(text.text);
         } else {

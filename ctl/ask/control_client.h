@@ -31,6 +31,8 @@ struct StackdStatus {
     std::vector<ipc::ControlText> problems;
     std::map<std::string, ipc::DisabledPeers> disabled_peers;  // by customer; none: it has none
     std::optional<Unconfirmed> unconfirmed = std::nullopt;
+    bool runs = false;  // somebody has the socket; with a silence: and does not reply in time
+    std::optional<std::uint64_t> revision = std::nullopt;  // in force; 0: not kept, or not yet; nothing: it keeps none
 };
 // Waits for a few seconds at the most: stackd may be in the middle of an apply. `customer`: whose disabled peers are
 // all asked for; "": the first few of each customer.

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <ostream>
+#include <thread>
 #include <vector>
 
 #include "config/load.h"
@@ -18,9 +20,26 @@ namespace warren::ctl {
 
 namespace {
 
-// Without a number the one before the last.
-Result<std::uint64_t> target_of(const Invocation& invocation, const history::Revisions& revisions) {
+// What is in force since a moment may not be in the history yet.
+StackdStatus settled_status(const std::string& run_dir) {
+    constexpr int kMost = 25;
+    StackdStatus out = request_status(run_dir, "");
+    for (int i = 0; i < kMost && !out.unconfirmed && out.revision == std::uint64_t{0}; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        out = request_status(run_dir, "");
+    }
+    return out;
+}
+
+// Without a number the one before the last, which must be the one in force: else the one before it is another.
+Result<std::uint64_t> target_of(const Invocation& invocation, const history::Revisions& revisions,
+                                const StackdStatus& stackd) {
     if (!invocation.arguments.empty()) return revision_of(invocation.arguments[0], revisions);
+    if (stackd.runs && stackd.revision != revisions.last())
+        return fail(ErrorCode::kConflict,
+                    fmt::format("what is in force is not revision {}, the last one of the history; say which one you "
+                                "mean: `vpnctl history`, `vpnctl rollback N`",
+                                revisions.last()));
     if (revisions.all.size() < 2)
         return fail(ErrorCode::kNotFound, "there is no revision before this one to go back to");
     return revisions.last() - 1;
@@ -81,7 +100,11 @@ int run_rollback(const Invocation& invocation, Output& output) {
         if (const std::string problem = customer_problem(customer); !problem.empty())
             return complain(output, kUsage, problem);
     }
-    const StackdStatus stackd = request_status(invocation.run_dir, "");
+    const StackdStatus stackd = settled_status(invocation.run_dir);
+    if (stackd.runs && !stackd.silence.empty())
+        return complain(output, kUnreachable,
+                        "whether a configuration waits for a confirmation is not known: " + stackd.silence +
+                            "; nothing was written");
     if (stackd.unconfirmed) {
         // What waits is what is meant; stackd has the time and the base.
         const std::string base = std::to_string(stackd.unconfirmed->base);
@@ -97,7 +120,7 @@ int run_rollback(const Invocation& invocation, Output& output) {
     }
     History history(invocation.state_dir);
     if (const Status read = history.read(); !read) return complain(output, kFailed, read.error().what);
-    const auto number = target_of(invocation, history.revisions());
+    const auto number = target_of(invocation, history.revisions(), stackd);
     if (!number) return complain(output, kFailed, number.error().what);
     const auto texts = history.texts_at(*number);
     if (!texts) return complain(output, kFailed, texts.error().what);

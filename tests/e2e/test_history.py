@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import time
 
 import pytest
@@ -232,6 +233,25 @@ def test_only_one_customer_is_applied(kept):
             file.write(good)
 
 
+def test_who_asks_for_one_customer_names_no_path(kept):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
+        control.connect(f"{kept.warren.run_dir}/control.sock")
+        only = b"../secrets/uplink"
+        control.send(bytes([8, 0, 0, 0] + 13 * [0]) + len(only).to_bytes(4, "little") + only + bytes(8))
+        assert b"no customer's id" in control.recv(4096)
+
+
+def test_a_file_that_could_not_be_written_back_is_said_before_anything_waits(kept):
+    os.rename(kept.path("globex"), f"{kept.warren.config}/globex.aside")
+    os.symlink(f"{kept.warren.config}/globex.aside", kept.path("globex"))
+    try:
+        done = kept.make_mistake(within=LONG)
+        assert done.returncode == 4 and "globex.toml is a symbolic link" in done.stdout + done.stderr
+        assert kept.site.ping() and kept.awaits_nothing()
+    finally:
+        os.rename(f"{kept.warren.config}/globex.aside", kept.path("globex"))
+
+
 def test_a_full_disk_prevents_no_apply_and_is_said(kept):
     history = f"{kept.warren.state_dir}/history"
     os.rename(f"{history}/texts", f"{history}/texts.aside")
@@ -243,6 +263,11 @@ def test_a_full_disk_prevents_no_apply_and_is_said(kept):
         assert not kept.site.ping(timeout=1)
         netlab.wait_until(lambda: "event=revision_not_kept" in kept.warren.output(), 10, "the log says it")
         assert "is not in the history" in kept.ctl("status", check=False).stdout
+        # The last one of the list is not what is in force: the one before it is not what anybody means.
+        written, listed = kept.text("acme"), kept.revisions()[0]["revision"]
+        refused = kept.ctl("rollback", check=False)
+        assert refused.returncode == 4 and f"not revision {listed}" in refused.stderr, refused.stderr
+        assert kept.text("acme") == written
         refused = kept.ctl("apply", "--confirm-within", "5m", check=False)
         assert refused.returncode == 4 and "nothing to come back to" in refused.stdout + refused.stderr
     finally:
