@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import socket
 import time
 
@@ -250,6 +251,19 @@ def test_a_file_that_could_not_be_written_back_is_said_before_anything_waits(kep
         assert kept.site.ping() and kept.awaits_nothing()
     finally:
         os.rename(f"{kept.warren.config}/globex.aside", kept.path("globex"))
+
+
+def test_while_stackd_does_not_answer_nothing_is_rolled_back(kept):
+    text = kept.text("acme")
+    kept.write("acme", text + "# edited\n")
+    kept.warren.process.kill(signal.SIGSTOP)
+    try:
+        for number in ([], ["1"]):
+            done = kept.ctl("rollback", *number, check=False)
+            assert done.returncode == 3 and "nothing was written" in done.stderr, done.stderr
+    finally:
+        kept.warren.process.kill(signal.SIGCONT)
+    assert kept.text("acme") == text + "# edited\n"
 
 
 def test_a_full_disk_prevents_no_apply_and_is_said(kept):
