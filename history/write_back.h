@@ -34,8 +34,7 @@ struct WriteOrder {
 // copies that were kept, the same order goes on where it ended.
 [[nodiscard]] Result<WrittenBack> write_back(const WriteOrder& order);
 
-// Whether write_back() could write there as far as can be seen before: no symbolic links, and the directories can be
-// written.
+// kInvalid: write_back() would refuse a file here, as it is a symbolic link. Says nothing of who may write.
 [[nodiscard]] Status check_write_back(const std::string& directory);
 
 // "kept-20261130T091500Z", now.
