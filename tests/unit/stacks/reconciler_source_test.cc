@@ -67,6 +67,35 @@ TEST_CASE("who returns to earlier texts, and who applies one customer, gets no o
     CHECK(room.reconciler.current().share("globex") == globex);
 }
 
+TEST_CASE("nor do the certificate of the gateway and its key change then") {
+    Room room;
+    std::filesystem::create_directories(room.directory_ + "/certs");
+    const auto write = [&room](const std::string& what) {
+        room.write("certs/hub.pem", what);
+        room.write("secrets/hub.key", "-----BEGIN PRIVATE KEY-----" + what);
+    };
+    write("first");
+    room.write("warren.toml", Room::appliance() +
+                                  "[ipsec]\n[ipsec.gateway]\nidentity = \"vpn.example.net\"\n"
+                                  "certificate = \"hub.pem\"\nprivate_key = { secret = \"hub.key\" }\n");
+    room.write_customer("acme", 'A');
+    room.adopt();
+    REQUIRE(room.apply().accepted);
+    const config::Texts before = config::texts_of(room.reconciler.current());
+    const auto held = [&room](const char* name, config::FileForm form) {
+        const auto* content = room.reconciler.current().secrets.content(config::SecretRef{name}, form);
+        REQUIRE(content != nullptr);
+        return std::string(content->reveal().begin(), content->reveal().end());
+    };
+    write("second");
+    room.write_customer("acme", 'B');
+    for (const bool returns : {false, true}) {
+        REQUIRE(apply(room, returns ? Reconciler::Source{&before, ""} : Reconciler::Source{nullptr, "acme"}).accepted);
+        CHECK(held("hub.pem", config::FileForm::kCertificate) == "first");
+        CHECK(held("hub.key", config::FileForm::kPrivateKey) == "-----BEGIN PRIVATE KEY-----first");
+    }
+}
+
 TEST_CASE("texts that cannot come into force change nothing") {
     Room room;
     room.write_customer("acme", 'A');
