@@ -161,7 +161,7 @@ PURE = {
 # No class with virtual functions: a packet is not to pay for a call through a pointer.
 NO_VIRTUAL_CLASSES = ["packet", "turns", "dataplane"]
 # base is used by everybody; of it, these do I/O.
-IMPURE_BASE = ["log", "fd", "memory_lock", "process_usage", "sandbox", "socket_address"]
+IMPURE_BASE = ["log", "fd", "directory_lock", "memory_lock", "process_usage", "sandbox", "socket_address"]
 # A failed WARREN_CHECK writes a line and aborts; that is the end of the process, not I/O of its code.
 LAST_WORDS = ("base", "check")
 
