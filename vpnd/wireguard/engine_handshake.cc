@@ -237,6 +237,10 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
     if (has_expired(now, peer->entry)) return count(DropReason::kPeerExpired);
 
     const KeyUse keys = peer->pending->keys;
+    // Whoever has the other key has begun meanwhile, and is about to confirm: that one moves the tunnel.
+    const auto& next = peer->keypairs.next;
+    if (next && next->keys.theirs != keys.theirs && now.instant - next->created < kRekeyTimeout)
+        return count(DropReason::kWrongState);
     const crypto::PublicKey& theirs = peer->entry.key(keys.theirs);
     // On a copy: a response that is not authentic must not end the handshake.
     SymmetricState state = peer->pending->state.clone();
@@ -307,7 +311,7 @@ void Engine::State::initiate(Now now, Peer& peer, Output& out) {
     }
     const KeyUse keys = keys_to_try(peer);
     const crypto::Secret<32>* static_static = static_static_of(peer, keys);
-    if (static_static == nullptr) return;
+    if (static_static == nullptr) return drop_pending(peer);
     send_initiation(now, peer, keys, *static_static, out);
 }
 

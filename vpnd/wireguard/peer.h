@@ -61,12 +61,13 @@ struct PeerEntry {
 
     // `which` is there.
     [[nodiscard]] const crypto::PublicKey& key(TheirKey which) const {
-        return which == TheirKey::kNext ? config.next->public_key : config.public_key;
+        return which == TheirKey::kNext && config.next != nullptr ? config.next->public_key : config.public_key;
     }
     // The latest timestamp of initiations with this key: the next must be later (conformance H5). Each key has its own:
     // what was sent with the one does not make the other's old.
     [[nodiscard]] Tai64n& latest(TheirKey which) {
-        return which == TheirKey::kNext ? config.next->latest_timestamp : config.timestamp_floor;
+        return which == TheirKey::kNext && config.next != nullptr ? config.next->latest_timestamp
+                                                                  : config.timestamp_floor;
     }
 
     // Of a peer that is asleep.

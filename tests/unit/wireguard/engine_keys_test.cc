@@ -178,6 +178,19 @@ TEST_CASE("a cancelled rotation ends what nobody has confirmed of the next key, 
     CHECK(hub.indexes.size() == 1);
 }
 
+TEST_CASE("a cancelled rotation ends a session that the present key has replaced") {
+    Rotating hub;
+    hub.connect(hub.old);
+    hub.advance(1s);
+    const SessionId replaced = hub.connect(hub.next);
+    hub.advance(6s);
+    hub.connect(hub.old);
+    hub.cancel();
+    CHECK(hub.is_retired(replaced));
+    CHECK(hub.has_session());
+    CHECK_FALSE(hub.uses_next());
+}
+
 TEST_CASE("an initiation of ours to the next key is not waited for when that goes") {
     Rotating hub;
     PeerConfig config = hub.config_of_both();
