@@ -120,7 +120,7 @@ void Pipeline::begin_sending(Instant now, Session& session, Peer& peer, Output& 
 void Pipeline::stop_sending(PeerIndex index) {
     Peer* const peer = roster_.find_to_change(index);
     if (peer == nullptr) return;
-    peer->for_each_flow([](Flow& flow) { flow.sending = flow.unconfirmed = nullptr; });
+    peer->for_each_flow([](Flow& flow) { flow.sending = nullptr; });  // what waits for its first message may still be
     roster_.stop_keeping(*peer);
 }
 
