@@ -181,8 +181,10 @@ void WireguardListeners::save(Now now, ListenerIndex listener, const control::Re
     const wireguard::Engine* const engine = find(listener);
     if (engine == nullptr) return;
     if (const auto accepted = wireguard::timestamp_of(record)) {
-        check_written(now, "timestamp_write_failed",
-                      timestamps_.store(engine->public_key(), accepted->public_key, accepted->timestamp));
+        // Under each key of ours: one of them may be the only one again.
+        for (const crypto::PublicKey& ours : keys_of(*engine))
+            check_written(now, "timestamp_write_failed",
+                          timestamps_.store(ours, accepted->public_key, accepted->timestamp));
     }
     if (const auto reserved = wireguard::reservation_of(record))
         check_written(now, "timestamp_write_failed", timestamps_.store_own(reserved->until));
