@@ -113,12 +113,14 @@ void NewsLog::refused(const CustomerSet& customers, const control::HandshakeRefu
     const auto [customer, name] = about(customers, news.peer);
     if (customer == nullptr) return;
     const bool is_old = news.reason == DropReason::kOldTimestamp;
-    const auto suppressed = (is_old ? refused_as_old_ : refused_as_too_soon_).pass(news.at.instant);
+    const bool is_expired = news.reason == DropReason::kPeerExpired;  // it does not know, and asks for months
+    LogGate& gate = is_old ? refused_as_old_ : is_expired ? refused_as_expired_ : refused_as_too_soon_;
+    const auto suppressed = gate.pass(news.at.instant);
     if (!suppressed) return;
     const std::string& id = customer->settings.id;
     const std::string reason(name_of(news.reason));
     if (!is_old || news.ahead < kClockTolerance) {
-        return log(LogLevel::kWarn, "handshake_refused",
+        return log(is_expired ? LogLevel::kInfo : LogLevel::kWarn, "handshake_refused",
                    {{"customer", id}, {"peer", name}, {"reason", reason}, {"suppressed", std::to_string(*suppressed)}});
     }
     log(LogLevel::kWarn, "handshake_refused",

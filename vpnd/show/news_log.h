@@ -46,6 +46,7 @@ class NewsLog {
     LogGate flaps_;
     LogGate refused_as_old_;
     LogGate refused_as_too_soon_;
+    LogGate refused_as_expired_;
 };
 
 }  // namespace warren::vpnd

@@ -108,7 +108,7 @@ ipc::CustomerSnapshot Snapshot::customer(const HeldCustomer& customer) const {
         if (state_of(status) == ipc::PeerState::kOnline) ++out.peers_online;
         if (status.uses_previous_identity) ++out.peers_on_previous_identity;
         const WallTime expires = peer.config.settings.expires;
-        if (expires == WallTime{} || status.is_expired) continue;
+        if (expires == WallTime{} || status.is_expired || customer.settings.suspended) continue;
         if (out.next_expiry != WallTime{} && out.next_expiry <= expires) continue;
         out.next_expiry = expires;
         out.next_to_expire = peer.config.settings.name;
