@@ -106,12 +106,11 @@ class Rotation {
     // --- the end: one key again ---
 
     int end() {
-        if (!options_.force && ends_tunnel()) {
-            const std::string which = options_.commit ? "present" : "next";
-            const std::string question = fmt::format("{} still uses its {} key: its tunnel ends. Go on?", name_, which);
-            if (!agrees(question, output_))
-                return complain(output_, kAnswerIsNo,
-                                fmt::format("{} still uses its {} key; --force ends its tunnel", name_, which));
+        if (!options_.force && may_end_tunnel()) {
+            const std::string what = options_.commit ? fmt::format("{} was not seen with its next key", name_)
+                                                     : fmt::format("{} still uses its next key", name_);
+            if (!agrees(what + ": its tunnel ends. Go on?", output_))
+                return complain(output_, kAnswerIsNo, what + "; --force ends its tunnel");
         }
         CustomerChange change;
         change.id = customer_;
@@ -129,14 +128,15 @@ class Rotation {
         return apply_change(invocation_, "", output_);
     }
 
-    // Its tunnel is with the key that goes. False when that is not known.
-    [[nodiscard]] bool ends_tunnel() const {
+    // It may know the key that goes and no other: whoever is not there now, and who can tell while vpnd is away?
+    [[nodiscard]] bool may_end_tunnel() const {
         const auto live = fetch_snapshot(invocation_.run_dir, {customer_, true});
-        if (!live || live->customers.size() != 1) return false;
+        if (!live || live->customers.size() != 1) return options_.commit;
         const auto& peers = live->customers[0].peers;
         const auto peer =
             std::find_if(peers.begin(), peers.end(), [this](const auto& one) { return one.settings.name == name_; });
-        return peer != peers.end() && peer->activity.has_session && peer->activity.uses_next_key != options_.commit;
+        if (options_.commit) return peer == peers.end() || !peer->activity.uses_next_key;
+        return peer != peers.end() && peer->activity.has_session && peer->activity.uses_next_key;
     }
 
     // --- both ---

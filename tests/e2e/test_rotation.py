@@ -112,7 +112,7 @@ def test_a_commit_that_would_end_the_tunnel_asks(own, office):
     new = wireguard_go.new_key()
     rotate(own, office, "--public-key", new.public)
     refused = rotate(own, office, "--commit", check=False)
-    assert refused.returncode == 1 and "still uses its present key" in refused.stderr
+    assert refused.returncode == 1 and "was not seen with its next key" in refused.stderr
     assert office.ping()
     rotate(own, office, "--cancel")
     assert shown(own, office)["next_public_key"] is None
