@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.lab import netlab, pki, sites
+from tests.lab import connection, netlab, pki, sites, strongswan
 from tests.lab.town import STACK4, Pinging
 
 
@@ -107,6 +107,12 @@ def test_a_renewed_list_ends_the_tunnels_of_those_whom_it_names_and_no_other(tow
     issuer, id_ = pki.Authority("Acme", "Renewing"), town.new_id("acme")
     graz = certified(id_, issuer, lists=[issuer.crl()]).connect()
     linz = certified(id_, issuer, host="linz", join_it=False)
+    other = "10.0.9.0/24"
+    linz.connection = dataclasses.replace(linz.connection,
+                                          children=[connection.Child("lan", [sites.STACK_LAN], [other])])
+    linz.charon.connections[0].children = [strongswan.Child("lan", [other], [sites.STACK_LAN])]
+    linz.charon.load()
+    linz.ns.ip("addr add 10.0.9.1/24 dev lan0")
     customer = town.warren.customers[id_]
 
     def renew():

@@ -236,6 +236,10 @@ class Engine {
     [[nodiscard]] virtual std::optional<KeptPeer> kept_peer(PeerIndex /*peer*/, SessionId /*session*/) const {
         return std::nullopt;
     }
+    // The same for a session that begins, where a peer has several that are told apart.
+    [[nodiscard]] virtual std::optional<KeptPeer> kept_session(const dataplane::InstallSession& session) const {
+        return kept_peer(session.peer, session.local_id);
+    }
 };
 
 // Work that an engine's messages need and that may be done beforehand, while nothing waits.

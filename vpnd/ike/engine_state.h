@@ -254,7 +254,7 @@ struct Engine::State {
     void close_ask(IkeSa& sa);
     void handle_answer(Call& call, AskId id, Answer answer);
     void handle_answer(Call& call, IkeSa& sa, AskFor what_for, Answer answer);
-    // What came while an ask was open, when there is none any more.
+    // Takes up what has arrived while an ask was open, when there is none any more.
     void take_waiting(Call& call, IkeSa& sa);
     void ask_failed(Call& call, IkeSa& sa, AskFor what_for);
     struct OpenAsk {

@@ -233,7 +233,7 @@ struct IkeSa {
     Window window;
     Reassembly reassembly;
     std::unique_ptr<Setup> setup;
-    std::unique_ptr<EapRelay> eap;  // kEap
+    std::unique_ptr<EapRelay> eap;       // kEap
     std::shared_ptr<const Proof> proof;  // null: a preshared key, or a certificate in EAP
     SecretId proved_by = kNoSecret;      // the trust or the users that are being asked
     std::unique_ptr<Request> request;

@@ -186,11 +186,42 @@ void Engine::State::confirm(Call& call, IkeSa& sa, ChildSa& child) {
     post(call, child.worker, dataplane::Confirm{child.ours});
 }
 
-void Engine::State::retire_session(Call& call, const ChildSa& child) {
-    indexes.release(child.ours);
-    post(call, child.worker, dataplane::RetireSession{child.ours});
+void Engine::State::retire_session(Call& call, SessionId ours, std::uint32_t worker) {
+    indexes.release(ours);
+    post(call, worker, dataplane::RetireSession{ours});
     // It began with another worker, which transfers its messages.
-    if (child.ours.worker() != child.worker) post(call, child.ours.worker(), dataplane::RetireSession{child.ours});
+    if (ours.worker() != worker) post(call, ours.worker(), dataplane::RetireSession{ours});
+}
+
+// Of a peer that has its most, the oldest one goes for it.
+void Engine::State::retire_soon(Call& call, const ChildSa& replaced) {
+    const auto is_peers = [&](const Leaving& session) { return session.peer == replaced.peer; };
+    if (static_cast<std::size_t>(std::count_if(leaving.begin(), leaving.end(), is_peers)) >=
+        kMostReceivedAfterDeleteOfPeer) {
+        const auto oldest = std::find_if(leaving.begin(), leaving.end(), is_peers);
+        retire_session(call, oldest->ours, oldest->worker);
+        leaving.erase(oldest);
+    }
+    if (leaving.size() >= kMostReceivedAfterDelete) return retire_session(call, replaced.ours, replaced.worker);
+    leaving.push_back({replaced.ours, replaced.peer, replaced.worker, call.instant() + kReceivedAfterDelete});
+}
+
+void Engine::State::retire_leaving(Call& call, PeerIndex peer) {
+    for (auto session = leaving.begin(); session != leaving.end();) {
+        if (session->peer != peer) {
+            ++session;
+            continue;
+        }
+        retire_session(call, session->ours, session->worker);
+        session = leaving.erase(session);
+    }
+}
+
+void Engine::State::retire_due(Call& call) {
+    while (!leaving.empty() && leaving.front().until <= call.instant()) {
+        retire_session(call, leaving.front().ours, leaving.front().worker);
+        leaving.pop_front();
+    }
 }
 
 void Engine::State::retire(Call& call, IkeSa& sa, SessionId ours, control::LostBecause because) {

@@ -25,7 +25,10 @@ SaOwner Engine::State::owner_of(const IkeSa& sa, const Connection& connection) c
     SaOwner out;
     out.connection = ike::name_of(customer == nullptr ? std::string_view() : customer->name, connection.name);
     out.config = digest_of(connection, customer == nullptr ? CustomerConfig() : *customer);
-    out.is_going = sa.is_going();
+    // A certificate that is to be looked at again is not in the record: the next process could not.
+    const bool is_doubted = sa.proof != nullptr && std::holds_alternative<VerifyPeerAsk>(*sa.proof) &&
+                            (sa.prove_at != kNever || sa.ask_for == AskFor::kProof);
+    out.is_going = sa.is_going() || is_doubted;
     const ConnectionEntry& entry = *entry_of(connection.index);
     if (sa.session >= entry.sessions.size()) return out;
     out.lease = entry.sessions[sa.session].lease;

@@ -12,11 +12,17 @@ void Engine::State::prove_again(Call& call, ConnectionEntry& entry) {
     for (const std::uint32_t slot : std::vector<std::uint32_t>(entry.ike_sas)) {
         IkeSa* const sa = at(slot);
         if (sa == nullptr) continue;
-        if (sa->proof == nullptr) {  // the former CAs are being asked, or it cannot be shown again
+        if (!sa->is_established()) {  // the former CAs are being asked
             end_sa(call, *sa, control::LostBecause::kStopped);
             continue;
         }
-        sa->prove_at = next_proof = std::max(call.instant(), next_proof + kProofSpread);
+        // An earlier process had its certificate, and it has to be shown again.
+        next_proof = std::max(call.instant(), next_proof + kProofSpread);
+        if (sa->proof == nullptr) {
+            sa->proven_until = std::min(sa->proven_until, next_proof);
+        } else {
+            sa->prove_at = next_proof;
+        }
         touch(*sa);
     }
 }

@@ -124,6 +124,11 @@ std::uint32_t Engine::State::resume_sa(Call& call, ConnectionEntry& entry, const
     half_open.remember(call.instant(), sa.prefix);
     join(entry, sa);
     entry.was_up = true;
+    if (connection.auth == Auth::kEapMschapv2) {  // it may have been removed meanwhile
+        const std::vector<std::uint8_t>& name = sa.peer_identity.value;
+        sa.proof = std::make_shared<const Proof>(UserAsk{connection.users, std::string(name.begin(), name.end())});
+        sa.prove_at = next_proof = std::max(call.instant(), next_proof + kProofSpread);
+    }
     if (sa.request != nullptr) {
         const ChildConfig* const child = child_config(connection, sa.request->name);
         const control::IndexEntry index{control::IndexKind::kHandshake, settings.listener,
@@ -201,6 +206,7 @@ void Engine::State::settle_resumed(Call& call, ConnectionEntry& entry, const Con
         ChildSa& child = *one.child;
         const bool is_first = before == nullptr || before->peer != child.peer || before->flow != child.flow;
         child.is_sent_on = is_first;
+        child.was_sent_on = true;
         if (is_first) child.confirm_at = kNever;
         before = one.child;
         resume_packets(call, *one.sa, connection, child);

@@ -383,7 +383,7 @@ void ControlWorker::keep_sessions(const control::Engine& engine) {
     };
     for (control::PostedCommand& posted : output_.commands) {
         if (auto* const session = std::get_if<dataplane::InstallSession>(&posted.command)) {
-            const auto peer = engine.kept_peer(session->peer, session->local_id);
+            const auto peer = engine.kept_session(*session);
             session->kept = peer ? keeper_->keep(*session, *peer, posted.worker) : nullptr;
         } else if (const auto* const retired = std::get_if<dataplane::RetireSession>(&posted.command)) {
             keeper_->retire(retired->local_id);
