@@ -226,10 +226,12 @@ TEST_CASE("KL13: deadlines stay where they were") {
 struct SealedMessages {
     std::map<std::tuple<std::uint64_t, std::uint64_t, bool, std::uint64_t>, std::vector<std::uint8_t>> all;
     void note(const Wire& wire) {
-        if (wire.exchange() == ExchangeType::kIkeSaInit) return;
         const Bytes message = wire.message();
+        const auto first = static_cast<PayloadType>(message[16]);
+        if (first != PayloadType::kSk && first != PayloadType::kSkf) return;  // nothing is sealed
+        const std::size_t before_iv = kHeaderSize + (first == PayloadType::kSk ? 4 : 8);
         const std::tuple key{load_be<std::uint64_t>(message.data()), load_be<std::uint64_t>(message.data() + 8),
-                             (message[19] & 0x08U) != 0, load_be<std::uint64_t>(message.data() + kHeaderSize + 4)};
+                             (message[19] & 0x08U) != 0, load_be<std::uint64_t>(message.data() + before_iv)};
         const auto [found, is_new] = all.emplace(key, std::vector<std::uint8_t>(message.begin(), message.end()));
         CHECK((is_new || std::equal(message.begin(), message.end(), found->second.begin(), found->second.end())));
     }
