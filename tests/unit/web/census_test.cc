@@ -156,7 +156,7 @@ TEST_CASE("a change of any setting is an event, and an open page loads the custo
     CHECK(peer == Kinds(peer.size(), "changed"));
     const Kinds tunnel =
         events_of_changes([](Vpnd & vpnd) -> auto& { return std::get<ipc::ShownWireguardPeer>(vpnd.peer().tunnel); });
-    CHECK(tunnel == Kinds{"changed", "changed", "changed"});
+    CHECK(tunnel == Kinds(4, "changed"));
 }
 
 TEST_CASE("an open page of a customer that was marked loads it again, others do not") {
