@@ -215,7 +215,12 @@ tl::expected<VerifyingKey, KeyFlaw> VerifyingKey::from_der(Bytes subject_public_
     const std::uint8_t* at = subject_public_key_info.data();
     const std::uint8_t* const end = at + subject_public_key_info.size();
     OpensslKey key(::d2i_PUBKEY_ex(nullptr, &at, static_cast<long>(subject_public_key_info.size()), nullptr, nullptr));
-    if (key == nullptr || at != end) return flaw(KeyFlaw::kMalformed);
+    if (at != end) return flaw(KeyFlaw::kMalformed);
+    return from_key(std::move(key));
+}
+
+tl::expected<VerifyingKey, KeyFlaw> VerifyingKey::from_key(OpensslKey key) {
+    if (key == nullptr) return flaw(KeyFlaw::kMalformed);
     const auto kind = kind_of(key.get());
     if (!kind) return flaw(kind.error());
     return VerifyingKey(std::move(key), *kind);

@@ -73,6 +73,8 @@ class VerifyingKey {
   public:
     // DER of a SubjectPublicKeyInfo, with nothing behind it. It is checked before anything is computed with it.
     [[nodiscard]] static tl::expected<VerifyingKey, KeyFlaw> from_der(Bytes subject_public_key_info);
+    // One that OpenSSL has read already, which is what takes long. Null: kMalformed.
+    [[nodiscard]] static tl::expected<VerifyingKey, KeyFlaw> from_key(OpensslKey key);
 
     [[nodiscard]] SigningKeyKind kind() const { return kind_; }
     // What an AUTH payload has. False: another signature, another key, or an algorithm that is not for this key.

@@ -95,8 +95,7 @@ void FreeCertificate::operator()(x509_st* certificate) const {
 tl::expected<Certificate, PeerVerdict> Certificate::checked(Held certificate) {
     // Also reads the extensions, of which none may be twice or malformed.
     if ((::X509_get_extension_flags(certificate.get()) & EXFLAG_INVALID) != 0) return bad(PeerVerdict::kMalformed);
-    const X509_PUBKEY* const info = ::X509_get_X509_PUBKEY(certificate.get());
-    auto key = crypto::VerifyingKey::from_der(der_of(::i2d_X509_PUBKEY, info));
+    auto key = crypto::VerifyingKey::from_key(crypto::OpensslKey(::X509_get_pubkey(certificate.get())));
     if (!key) return bad(key.error() == crypto::KeyFlaw::kMalformed ? PeerVerdict::kMalformed : PeerVerdict::kWeak);
     return Certificate(std::move(certificate), std::move(*key));
 }
