@@ -86,7 +86,7 @@ class Warren(Hub):
         self.warren.pin, self.warren.status_listen = self.pin(), status_listen
         self.warren.bin = self.programs or self.warren.bin
         self.warren.start(timeout=300)
-        self.vpnd = next(pid for pid in self.warren.children("vpnd") if _parent(pid) == self.warren.process.pid)
+        self.vpnd = next(pid for pid in self.warren.children("vpnd") if parent_of(pid) == self.warren.process.pid)
         return self
 
     def pids(self):
@@ -178,7 +178,7 @@ class Bare(WireguardGo):
         return self._move()
 
 
-def _parent(pid):
+def parent_of(pid):
     with open(f"/proc/{pid}/stat") as stat:
         return int(stat.read().rpartition(")")[2].split()[1])
 

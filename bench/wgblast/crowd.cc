@@ -4,7 +4,6 @@
 #include <deque>
 
 #include "bench/wgblast/clock.h"
-#include "vpnd/dataplane/framing/wireguard.h"
 
 namespace warren::bench {
 
@@ -13,22 +12,26 @@ namespace {
 constexpr std::uint32_t kPeerBits = 20;  // of a sender index; the generation is above
 constexpr std::uint32_t kPeerMask = (1U << kPeerBits) - 1;
 constexpr Duration kPatience = std::chrono::seconds(1);  // for a response
-constexpr std::size_t kEchoMessage = (kEchoSize + 15) / 16 * 16 + dataplane::kWireguardFraming.overhead;
-constexpr std::uint32_t kData = static_cast<std::uint32_t>(wireguard::MessageType::kData);
-
-bool is_data(Bytes datagram) {
-    return datagram.size() >= dataplane::kWireguardFraming.overhead && load_le<std::uint32_t>(datagram.data()) == kData;
-}
+constexpr std::size_t kInitiatorSpiAt = 4;               // behind the marker
 
 }  // namespace
 
-Crowd::Crowd(const Roster& roster, std::uint32_t peers, const crypto::PublicKey& hub, Wire wire,
+Crowd::Crowd(const Roster& roster, std::uint32_t peers, Target target, Wire wire,
              std::unique_ptr<crypto::PacketAead> aead)
-    : wire_(std::move(wire)), aead_(std::move(aead)) {
+    : target_(std::move(target)),
+      ike_{target_.hub, target_.psk, {}, {}},
+      echo_message_(message_size(target_.protocol, kEchoSize)),
+      wire_(std::move(wire)),
+      aead_(std::move(aead)) {
     clients_.reserve(peers);
     for (std::uint32_t i = 0; i < peers; ++i) {
-        clients_.push_back(
-            std::make_unique<Client>(Initiator(roster.keys_of(i), hub), i % wire_.count(), roster.address_of(i)));
+        std::unique_ptr<Handshake> handshake;
+        if (target_.protocol == Protocol::kIpsec) {
+            handshake = std::make_unique<IkeHandshake>(ike_, roster, roster.first_peer + i);
+        } else {
+            handshake = std::make_unique<Initiator>(roster.keys_of(roster.first_peer + i), target_.key);
+        }
+        clients_.push_back(std::make_unique<Client>(std::move(handshake), i % wire_.count(), roster.address_of(i)));
     }
 }
 
@@ -36,8 +39,10 @@ void Crowd::initiate(Now now, std::uint32_t peer) {
     Client& one = client(peer);
     ++one.attempts;
     one.asked = now.instant;
-    const auto message = one.initiator.initiate(now, peer | one.attempts << kPeerBits, random_);
-    if (message && wire_.send(one.socket, *message, message->size())) ++handshakes_.initiations;
+    const std::vector<std::uint8_t> message = one.handshake->begin(now, peer | one.attempts << kPeerBits);
+    if (message.empty()) return;
+    if (target_.protocol == Protocol::kIpsec) askers_[load_be<std::uint64_t>(message.data() + kInitiatorSpiAt)] = peer;
+    if (wire_.send(one.socket, message, message.size())) ++handshakes_.initiations;
 }
 
 void Crowd::receive(Now now) {
@@ -48,7 +53,8 @@ std::uint32_t Crowd::connect(Duration age, std::uint32_t parallel, Duration pati
     const Instant give_up = monotonic_now() + patience;
     const Instant oldest = monotonic_now() - age;
     const auto is_fresh = [&](std::uint32_t peer) {
-        return client(peer).session.local_id != 0 && client(peer).session.created >= oldest;
+        const Session& session = client(peer).session;
+        return session.local_id != 0 && (target_.protocol == Protocol::kIpsec || session.created >= oldest);
     };
     std::deque<std::uint32_t> waiting;
     for (std::uint32_t i = 0; i < size(); ++i) {
@@ -74,12 +80,8 @@ std::uint32_t Crowd::connect(Duration age, std::uint32_t parallel, Duration pati
 
 bool Crowd::send_packet(std::uint32_t peer, Bytes inner) {
     Client& one = client(peer);
-    const std::size_t padded = dataplane::WireguardFraming::padded_size(inner.size(), 0);
-    scratch_.assign(padded + dataplane::kWireguardFraming.overhead, 0);
-    crypto::AeadJob job{&one.session.send_key, one.session.counter++,
-                        scratch_.data() + dataplane::WireguardFraming::kHeaderSize, static_cast<std::uint32_t>(padded),
-                        false};
-    dataplane::WireguardFraming::write_header(scratch_.data(), one.session.remote_id, job.iv);
+    scratch_.assign(message_size(target_.protocol, inner.size()), 0);
+    crypto::AeadJob job = prepare(target_.protocol, one.session, scratch_.data(), inner.size());
     std::copy(inner.begin(), inner.end(), job.text);
     aead_->seal(std::span(&job, 1));
     return wire_.send(one.socket, scratch_, scratch_.size());
@@ -90,53 +92,77 @@ void Crowd::listen(std::uint16_t identifier, EchoListener* listener) {
     listeners_[identifier] = listener;
 }
 
-Client* Crowd::owner_of(std::uint32_t local_id) {
+std::optional<std::uint32_t> Crowd::owner_of(std::uint32_t local_id) const {
+    if (target_.protocol == Protocol::kIpsec) {
+        const auto found = owners_.find(local_id);
+        return found == owners_.end() ? std::nullopt : std::optional(found->second);
+    }
     const std::uint32_t peer = local_id & kPeerMask;
-    return peer < clients_.size() ? clients_[peer].get() : nullptr;
+    return peer < clients_.size() ? std::optional(peer) : std::nullopt;
+}
+
+std::optional<std::uint32_t> Crowd::asker_of(Bytes datagram) const {
+    if (target_.protocol == Protocol::kIpsec) {
+        if (datagram.size() < kInitiatorSpiAt + sizeof(std::uint64_t)) return std::nullopt;
+        const auto found = askers_.find(load_be<std::uint64_t>(datagram.data() + kInitiatorSpiAt));
+        return found == askers_.end() ? std::nullopt : std::optional(found->second);
+    }
+    if (const auto response = wireguard::parse_response(datagram)) return owner_of(response->receiver);
+    if (const auto reply = wireguard::parse_cookie_reply(datagram)) return owner_of(reply->receiver);
+    return std::nullopt;
 }
 
 void Crowd::take(Now now, const Arrival& arrival) {
-    if (is_data(arrival.head)) return take_data(now, arrival);
-    take_handshake(now, arrival.head.first(std::min(arrival.head.size(), arrival.segment_size)));
+    const Bytes first = arrival.head.first(std::min(arrival.head.size(), arrival.segment_size));
+    if (is_data(target_.protocol, first)) return take_data(now, arrival);
+    take_handshake(now, first);
 }
 
 void Crowd::take_handshake(Now now, Bytes datagram) {
-    if (const auto response = wireguard::parse_response(datagram)) {
-        Client* const one = owner_of(response->receiver);
-        if (one == nullptr) return;
-        auto session = one->initiator.consume_response(now.instant, datagram);
-        if (!session) return;
-        one->previous = std::move(one->session);
-        one->session = std::move(*session);
-        ++handshakes_.completed;
-        send_packet(response->receiver & kPeerMask, {});  // confirms the session
-    } else if (const auto reply = wireguard::parse_cookie_reply(datagram)) {
-        Client* const one = owner_of(reply->receiver);
-        if (one == nullptr || !one->initiator.consume_cookie_reply(now.instant, datagram)) return;
+    const auto peer = asker_of(datagram);
+    if (!peer) return;
+    Client& one = client(*peer);
+    Handshake::Reaction reaction = one.handshake->take(now, datagram);
+    for (const auto& message : reaction.messages) static_cast<void>(wire_.send(one.socket, message, message.size()));
+    if (reaction.has_cookie) {
         ++handshakes_.cookies;
-        one->asked = now.instant - kPatience;  // asks again, with the cookie
+        one.asked = now.instant - kPatience;  // asks again, with the cookie
+    }
+    if (reaction.session) take_session(one, *peer, std::move(*reaction.session));
+}
+
+void Crowd::take_session(Client& client, std::uint32_t peer, Session session) {
+    aead_->prepare(session.send_key);
+    aead_->prepare(session.receive_key);
+    client.previous = std::move(client.session);
+    client.session = std::move(session);
+    ++handshakes_.completed;
+    if (target_.protocol == Protocol::kIpsec) {
+        owners_[client.session.local_id] = peer;
+    } else {
+        send_packet(peer, {});  // confirms the session
     }
 }
 
 void Crowd::take_data(Now now, const Arrival& arrival) {
-    Client* const one = owner_of(load_le<std::uint32_t>(arrival.head.data() + 4));
-    if (one == nullptr) return;
+    const auto peer = owner_of(session_of(target_.protocol, arrival.head));
+    if (!peer) return;
+    Client& one = client(*peer);
     std::vector<std::uint8_t> packet;
-    constexpr std::size_t kEchoMessage = (kEchoSize + 15) / 16 * 16 + dataplane::kWireguardFraming.overhead;
-    if (one->hears_echoes && arrival.segment_size == kEchoMessage && take_echoes(now, *one, arrival.head, packet))
+    if (one.hears_echoes && arrival.segment_size == echo_message_ && take_echoes(now, one, arrival.head, packet))
         return;
-    if (arrival.size == dataplane::kWireguardFraming.overhead) return;  // a keepalive
-    one->received_packets += arrival.count();
-    one->received_bytes += arrival.size;
+    if (arrival.size == kMessageOverhead) return;  // a keepalive
+    one.received_packets += arrival.count();
+    one.received_bytes += arrival.size;
     if (!arrival.sample) return;
     ++samples_.verified;
-    if (!open(*one, arrival.head.first(arrival.segment_size), packet) || !is_intact(packet)) ++samples_.broken;
+    if (!open(one, arrival.head.first(arrival.segment_size), packet) || !is_intact(packet)) ++samples_.broken;
 }
 
 bool Crowd::take_echoes(Now now, Client& client, Bytes train, std::vector<std::uint8_t>& packet) {
     bool any = false;
-    for (Bytes rest = train; rest.size() >= kEchoMessage; rest = rest.subspan(kEchoMessage)) {
-        if (!open(client, rest.first(kEchoMessage), packet)) continue;
+    for (Bytes rest = train; rest.size() >= echo_message_; rest = rest.subspan(echo_message_)) {
+        if (!open(client, rest.first(echo_message_), packet)) continue;
         const auto echo = parse_echo_reply(packet);
         if (!echo) continue;
         any = true;
@@ -148,14 +174,9 @@ bool Crowd::take_echoes(Now now, Client& client, Bytes train, std::vector<std::u
 }
 
 bool Crowd::open(Client& client, Bytes message, std::vector<std::uint8_t>& packet) {
-    const std::uint32_t index = load_le<std::uint32_t>(message.data() + 4);
+    const std::uint32_t index = session_of(target_.protocol, message);
     const Session& session = client.session.local_id == index ? client.session : client.previous;
-    packet.assign(message.begin() + dataplane::WireguardFraming::kHeaderSize, message.end());
-    crypto::AeadJob job{&session.receive_key, load_le<std::uint64_t>(message.data() + 8), packet.data(),
-                        static_cast<std::uint32_t>(packet.size() - crypto::kTagSize), false};
-    aead_->open(std::span(&job, 1));
-    packet.resize(job.size);
-    return job.authentic;
+    return bench::open(target_.protocol, *aead_, session, message, packet);
 }
 
 }  // namespace warren::bench

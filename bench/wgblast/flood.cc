@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/wgblast/clock.h"
-#include "vpnd/dataplane/framing/wireguard.h"
 
 namespace warren::bench {
 
@@ -33,12 +32,14 @@ Flood::Flood(FloodSpec spec, Crowd& crowd, const Endpoint& hub, UniqueFd fd, Ins
       fd_(std::move(fd)),
       pace_(start, spec_.rate),
       messages_(kBatch) {
+    if (spec_.kind == FloodKind::kIkeSaInits) {
+        for (auto& message : messages_) message = crowd_.client(spec_.victim).handshake->begin({}, 0);
+        return;
+    }
     const bool is_data = spec_.kind == FloodKind::kForgedData;
     crypto::SystemRandom random;
     for (auto& message : messages_) {
-        message.resize(is_data ? dataplane::WireguardFraming::padded_size(spec_.size, 0) +
-                                     dataplane::kWireguardFraming.overhead
-                               : wireguard::kInitiationSize);
+        message.resize(is_data ? message_size(crowd_.protocol(), spec_.size) : wireguard::kInitiationSize);
         random.fill(message);
     }
 }
@@ -48,9 +49,10 @@ void Flood::refresh(std::vector<std::uint8_t>& message) {
     ++number_;
     if (spec_.kind == FloodKind::kForgedData) {
         const Session& session = crowd_.client(spec_.victim).session;
-        dataplane::WireguardFraming::write_header(message.data(), session.remote_id, session.counter + number_ % 1000);
+        write_header(crowd_.protocol(), session, session.counter + number_ % 1000, message.data());
         return;
     }
+    if (spec_.kind == FloodKind::kIkeSaInits) return store_be(message.data() + 4, number_);  // behind the marker
     store_le(message.data(), static_cast<std::uint32_t>(wireguard::MessageType::kInitiation));
     store_le(message.data() + 8, number_);  // in the ephemeral key
     if (spec_.kind == FloodKind::kBadMac1) return;

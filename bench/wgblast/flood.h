@@ -15,6 +15,7 @@ enum class FloodKind : std::uint8_t {
     kGuessedMac2,  // the same with a random mac2
     kBadMac1,      // initiations whose mac1 is random
     kForgedData,   // data with a valid receiver index of the victim and a wrong tag
+    kIkeSaInits,   // valid IKE_SA_INIT requests, each with another SPI
 };
 
 struct FloodSpec {
@@ -46,7 +47,7 @@ class Flood final : public Activity {
     UniqueFd fd_;
     Pace pace_;
     crypto::Hash mac1_key_{};
-    std::vector<std::vector<std::uint8_t>> messages_;
+    std::vector<std::vector<std::uint8_t>> messages_;  // kBatch of them
     std::uint64_t number_ = 0;
     std::uint64_t sent_ = 0;
     Duration worst_lag_{};

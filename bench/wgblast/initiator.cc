@@ -36,7 +36,8 @@ std::optional<Session> Initiator::consume_response(Instant now, Bytes datagram) 
         return std::nullopt;
     }
     auto [initiator_sends, responder_sends] = state.split();
-    Session session{std::move(initiator_sends), std::move(responder_sends), pending_->index, response->sender, 0, now};
+    Session session{
+        std::move(initiator_sends), std::move(responder_sends), pending_->index, response->sender, 0, now, false};
     pending_.reset();
     return session;
 }
@@ -45,6 +46,18 @@ bool Initiator::consume_cookie_reply(Instant now, Bytes datagram) {
     const auto reply = wireguard::parse_cookie_reply(datagram);
     if (!reply || !pending_ || reply->receiver != pending_->index) return false;
     return macs_.consume(now, *reply, hub_) == wireguard::CookieVerdict::kAccepted;
+}
+
+std::vector<std::uint8_t> Initiator::begin(Now now, std::uint32_t index) {
+    const auto message = initiate(now, index, random_);
+    return message ? std::vector<std::uint8_t>(message->begin(), message->end()) : std::vector<std::uint8_t>();
+}
+
+Handshake::Reaction Initiator::take(Now now, Bytes datagram) {
+    Reaction reaction;
+    reaction.session = consume_response(now.instant, datagram);
+    reaction.has_cookie = !reaction.session && consume_cookie_reply(now.instant, datagram);
+    return reaction;
 }
 
 }  // namespace warren::bench

@@ -1,9 +1,10 @@
-// One peer's side of handshakes with the hub, and the resulting session (WireGuard whitepaper §5.4).
+// One peer's side of WireGuard's handshakes with the hub, and the resulting session (whitepaper §5.4).
 #pragma once
 
 #include <optional>
 
 #include "base/time.h"
+#include "bench/wgblast/handshake.h"
 #include "crypto/random.h"
 #include "crypto/x25519.h"
 #include "vpnd/wireguard/cookie.h"
@@ -13,18 +14,9 @@
 
 namespace warren::bench {
 
-struct Session {
-    crypto::AeadKey send_key;
-    crypto::AeadKey receive_key;
-    std::uint32_t local_id = 0;
-    std::uint32_t remote_id = 0;
-    std::uint64_t counter = 0;  // the next to send
-    Instant created;
-};
-
 using InitiationBytes = std::array<std::uint8_t, wireguard::kInitiationSize>;
 
-class Initiator {
+class Initiator final : public Handshake {
   public:
     Initiator(crypto::KeyPair ours, const crypto::PublicKey& hub);
 
@@ -34,6 +26,9 @@ class Initiator {
     [[nodiscard]] std::optional<Session> consume_response(Instant now, Bytes datagram);
     // True if the next initiation will carry the cookie.
     [[nodiscard]] bool consume_cookie_reply(Instant now, Bytes datagram);
+
+    [[nodiscard]] std::vector<std::uint8_t> begin(Now now, std::uint32_t index) override;
+    [[nodiscard]] Reaction take(Now now, Bytes datagram) override;
 
   private:
     struct Pending {
@@ -47,6 +42,7 @@ class Initiator {
     std::optional<Pending> pending_;
     wireguard::Tai64n timestamp_;
     wireguard::MacWriter macs_;
+    crypto::SystemRandom random_;
 };
 
 }  // namespace warren::bench

@@ -1,4 +1,5 @@
-// wgblast: plays many WireGuard peers against a hub. spec.h describes its input; each answer is one line of JSON.
+// wgblast: plays many peers, of WireGuard or IPsec, against a hub. spec.h describes its input;
+// each answer is one line of JSON.
 //
 //   wgblast keys SEED COUNT     public keys of peers 0..COUNT-1, one a line
 //   wgblast < SPECIFICATION     {"hub": ...} first: handshakes of all peers; then one line a run, until the end of
@@ -39,22 +40,27 @@ int print_keys(const std::string& seed, std::uint32_t count) {
 Result<std::unique_ptr<crypto::PacketAead>> fastest_aead() {
     const auto choice = crypto::choose_backend([] { return monotonic_now().nanoseconds; });
     if (!choice) return tl::unexpected(choice.error());
-    return crypto::make_packet_aead(choice->backend);
+    return crypto::make_packet_aead(choice->backends());
 }
 
 Result<std::unique_ptr<Crowd>> gather(const TownSpec& town) {
     auto aead = fastest_aead();
     if (!aead) return tl::unexpected(std::move(aead.error()));
-    auto wire = Wire::open(*town.hub, town.sockets, town.first_source, town.sources);
+    auto wire = Wire::open(town.target.hub, town.sockets, town.first_source, town.sources);
     if (!wire) return tl::unexpected(std::move(wire.error()));
-    return std::make_unique<Crowd>(town.roster, town.peers, town.hub_key, std::move(*wire), std::move(*aead));
+    return std::make_unique<Crowd>(town.roster, town.peers, town.target, std::move(*wire), std::move(*aead));
 }
 
 nlohmann::json connect(Crowd& crowd, std::uint32_t peers, double run_seconds) {
     const Duration age(static_cast<std::int64_t>((kSessionSeconds - run_seconds) * 1e9));
     const Instant start = monotonic_now();
     const std::uint32_t missing = crowd.connect(age, kParallelHandshakes, 10s + peers * 5ms);
-    return {{"peers", peers}, {"missing", missing}, {"seconds", to_seconds(monotonic_now() - start)}};
+    std::uint32_t most = 0;
+    for (std::uint32_t peer = 0; peer < peers; ++peer) most = std::max(most, crowd.client(peer).attempts);
+    return {{"peers", peers},
+            {"missing", missing},
+            {"most_attempts", most},
+            {"seconds", to_seconds(monotonic_now() - start)}};
 }
 
 struct Cast {
@@ -81,7 +87,7 @@ Result<Cast> assemble(RunSpec& run, const TownSpec& town, Crowd* crowd, Instant 
     }
     for (auto& spec : run.roams) cast.activities.emplace_back("roam", std::make_unique<Roaming>(spec, *crowd, start));
     for (auto& spec : run.floods) {
-        auto flood = Flood::create(spec, *crowd, *town.hub, town.hub_key, start);
+        auto flood = Flood::create(spec, *crowd, town.target.hub, town.target.key, start);
         if (!flood) return tl::unexpected(std::move(flood.error()));
         cast.activities.emplace_back("flood", std::move(*flood));
     }
@@ -136,7 +142,7 @@ int blast() {
     if (!town) return refuse(town.error());
     std::unique_ptr<Crowd> crowd;
     nlohmann::json gathered{{"peers", 0}};
-    if (town->hub) {
+    if (town->has_hub) {
         auto made = gather(*town);
         if (!made) return refuse(made.error());
         crowd = std::move(*made);

@@ -14,6 +14,7 @@ inline constexpr std::uint32_t kStackAddress = 0x0a000001;  // 10.0.0.1, of ever
 struct Roster {
     std::string seed;
     std::uint32_t peers_per_customer = 1;
+    std::uint32_t first_peer = 0;  // number of the first that this generator plays; of a whole number of customers
 
     // The private key is HASH(seed || n): for measurements only.
     [[nodiscard]] crypto::KeyPair keys_of(std::uint32_t peer) const;

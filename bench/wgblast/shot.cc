@@ -2,18 +2,11 @@
 
 #include <algorithm>
 
-#include "vpnd/dataplane/framing/wireguard.h"
-
 namespace warren::bench {
 
 namespace {
 
-constexpr std::size_t kTunnelMtu = 1420;
 constexpr std::size_t kTrainMaximum = 65'507 - 64;  // UDP payload, less room for the kernel's own headers
-
-std::size_t message_size(std::size_t inner) {
-    return dataplane::WireguardFraming::padded_size(inner, kTunnelMtu) + dataplane::kWireguardFraming.overhead;
-}
 
 }  // namespace
 
@@ -21,7 +14,8 @@ void Shot::load(FlowWalk& walk, Crowd& crowd, const Roster& roster, std::uint32_
     next_ = 0;
     used_ = 0;
     trains_.clear();
-    const std::size_t largest = message_size(*std::max_element(walk.mix().sizes.begin(), walk.mix().sizes.end()));
+    const auto& sizes = walk.mix().sizes;
+    const std::size_t largest = message_size(crowd.protocol(), *std::max_element(sizes.begin(), sizes.end()));
     bytes_.resize((packets + longest) * largest);  // before the first pointer into it
     jobs_.clear();
     std::uint32_t loaded = 0;
@@ -33,23 +27,18 @@ void Shot::load(FlowWalk& walk, Crowd& crowd, const Roster& roster, std::uint32_
 }
 
 void Shot::append(FlowWalk& walk, Crowd& crowd, const Roster& roster, std::uint32_t longest) {
-    ShotTrain train{walk.peer(), used_, 0, message_size(walk.size()), 0};
+    ShotTrain train{walk.peer(), used_, 0, message_size(crowd.protocol(), walk.size()), 0};
     Client& client = crowd.client(train.peer);
     const std::uint32_t destination =
         walk.mix().to_neighbour ? roster.address_of(roster.neighbour_of(train.peer)) : walk.mix().destination;
     while (train.packets < longest && walk.peer() == train.peer) {
-        const std::size_t size = message_size(walk.size());
+        const std::size_t size = message_size(crowd.protocol(), walk.size());
         if (size > train.segment_size || train.size + size > kTrainMaximum) break;
         const NextPacket packet = walk.take();
         std::uint8_t* const message = bytes_.data() + used_;
-        const std::size_t text = size - dataplane::kWireguardFraming.overhead;
-        dataplane::WireguardFraming::write_header(message, client.session.remote_id, client.session.counter);
+        jobs_.push_back(prepare(crowd.protocol(), client.session, message, packet.shape->size()));
         packet.shape->write({client.address, destination, packet.source_port, packet.sequence},
-                            message + dataplane::WireguardFraming::kHeaderSize);
-        std::fill(message + dataplane::WireguardFraming::kHeaderSize + packet.shape->size(),
-                  message + dataplane::WireguardFraming::kHeaderSize + text, std::uint8_t{0});
-        jobs_.push_back({&client.session.send_key, client.session.counter++,
-                         message + dataplane::WireguardFraming::kHeaderSize, static_cast<std::uint32_t>(text), false});
+                            message + kMessageHeader);
         used_ += size;
         train.size += size;
         ++train.packets;

@@ -141,8 +141,10 @@ FloodSpec flood_of(const json& object) {
         spec.kind = FloodKind::kBadMac1;
     } else if (kind == "forged_data") {
         spec.kind = FloodKind::kForgedData;
+    } else if (kind == "ike_sa_inits") {
+        spec.kind = FloodKind::kIkeSaInits;
     } else {
-        throw std::runtime_error("kind must be initiations, guessed_mac2, bad_mac1 or forged_data");
+        throw std::runtime_error("kind must be initiations, guessed_mac2, bad_mac1, forged_data or ike_sa_inits");
     }
     members.take("rate", spec.rate);
     members.take("first_source", spec.first_source);
@@ -182,10 +184,13 @@ std::vector<Spec> list_of(Members& members, const char* name, const Parse& parse
 TownSpec town_of(const json& object) {
     Members members(object);
     TownSpec town;
-    std::string hub, key;
+    std::string hub, key, protocol = "wireguard";
     members.take("hub", hub);
     members.take("hub_key", key);
+    members.take("protocol", protocol);
+    members.take("psk", town.target.psk);
     members.take("peers", town.peers);
+    members.take("first_peer", town.roster.first_peer);
     members.take("peers_per_customer", town.roster.peers_per_customer);
     members.take("seed", town.roster.seed);
     members.take("sockets", town.sockets);
@@ -198,10 +203,19 @@ TownSpec town_of(const json& object) {
         town.peers = 0;
         return town;
     }
-    town.hub = parse_endpoint(hub);
+    const auto endpoint = parse_endpoint(hub);
+    if (!endpoint) throw std::runtime_error("hub is not an endpoint");
+    town.has_hub = true;
+    town.target.hub = *endpoint;
+    if (protocol == "ipsec") {
+        town.target.protocol = Protocol::kIpsec;
+        if (town.target.psk.empty()) throw std::runtime_error("psk is missing");
+        return town;
+    }
     const auto hub_key = crypto::parse_public_key(key);
-    if (!town.hub || !hub_key) throw std::runtime_error("hub is not an endpoint, or hub_key is not a key");
-    town.hub_key = *hub_key;
+    if (protocol != "wireguard" || !hub_key)
+        throw std::runtime_error("protocol is neither wireguard nor ipsec, or hub_key is not a key");
+    town.target.key = *hub_key;
     return town;
 }
 
@@ -225,7 +239,7 @@ RunSpec run_of(const json& object, const TownSpec& town) {
         throw std::runtime_error("a ping must be alone in its run");
     for (const auto& load : run.loads) check_peers(town, load.mix.first_peer, load.mix.peers);
     for (const auto& injection : run.injections) {
-        if (town.hub) check_peers(town, injection.mix.first_peer, injection.mix.peers);
+        if (town.has_hub) check_peers(town, injection.mix.first_peer, injection.mix.peers);
     }
     for (const auto& echo : run.echoes) check_peers(town, echo.peer, 1);
     for (const auto& flood : run.floods) check_peers(town, flood.victim, 1);

@@ -14,11 +14,12 @@
 
 namespace warren::bench {
 
-// {"hub": "198.51.100.1:51820", "hub_key": "base64", "peers": 10, "peers_per_customer": 10, "seed": "x", "sockets": 10,
-//  "first_source": "198.18.0.1", "sources": 1}. Without "hub" there are no peers, and only injections can run.
+// {"hub": "198.51.100.1:51820", "hub_key": "base64", "peers": 10, "first_peer": 0, "peers_per_customer": 10,
+//  "seed": "x", "sockets": 10, "first_source": "198.18.0.1", "sources": 1}. Without "hub" there are no peers, and only
+// injections can run. With "protocol": "ipsec" the hub's port is 4500, and "psk" takes the place of "hub_key".
 struct TownSpec {
-    std::optional<Endpoint> hub;
-    crypto::PublicKey hub_key;
+    bool has_hub = false;
+    Target target;
     Roster roster;
     std::uint32_t peers = 0;
     std::uint32_t sockets = 1;
