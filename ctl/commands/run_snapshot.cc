@@ -23,6 +23,8 @@ namespace warren::ctl {
 
 namespace {
 
+constexpr std::size_t kMostUnserved = 64;  // customers that are named
+
 // The customer named as the first argument, "" for all.
 std::string customer_of(const Invocation& invocation) {
     return invocation.arguments.empty() ? "" : invocation.arguments[0];
@@ -59,6 +61,18 @@ std::vector<health::Finding> findings_of(const StackdStatus& stackd, const Resul
     }
     situation.vpnd_answers = snapshot || snapshot.error().code != ErrorCode::kUnavailable;
     situation.under_load = snapshot && snapshot->header.under_load;
+    if (!snapshot) return health::findings_of(situation);
+    for (const CustomerStatus& one : snapshot->customers) {
+        const std::uint32_t unserved = one.customer.connections_unserved;
+        if (unserved == 0 || one.customer.settings.suspended || situation.unserved.size() == kMostUnserved) continue;
+        const std::string& id = one.customer.settings.id;
+        situation.unserved.push_back(
+            {id,
+             fmt::format("{}: {} of IPsec {} not served; vpnctl ipsec {} says why", id,
+                         unserved == 1 ? "a connection" : fmt::format("{} connections", unserved),
+                         unserved == 1 ? "is" : "are", id),
+             {}});
+    }
     return health::findings_of(situation);
 }
 

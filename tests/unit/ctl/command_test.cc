@@ -33,9 +33,9 @@ samples::Ran ask_vpnd(std::vector<std::string> arguments) {
 }
 
 // `stackd` reports these problems. Both daemons answer in one run directory.
-samples::Ran ask_both(std::vector<std::string> arguments, const std::vector<ipc::ControlText>& problems) {
-    const FakeDaemon vpnd("snapshot.sock",
-                          [](ipc::Channel& channel) { samples::serve_snapshot(samples::snapshot(), channel); });
+samples::Ran ask_both(std::vector<std::string> arguments, const std::vector<ipc::ControlText>& problems,
+                      const Snapshot& snapshot = samples::snapshot()) {
+    const FakeDaemon vpnd("snapshot.sock", [&](ipc::Channel& channel) { samples::serve_snapshot(snapshot, channel); });
     const FakeDaemon stackd("control.sock", [&problems](ipc::Channel& channel) {
         samples::ignore_request(channel);
         for (const ipc::ControlText& problem : problems) samples::send(channel, ipc::ControlMessage(problem));
@@ -209,6 +209,20 @@ TEST_CASE("status exits with 0, 1 when something needs attention, and 3 when sta
     CHECK(ask_vpnd({"status"}).status == kUnreachable);
     CHECK(ask_vpnd({"status", "acme"}).status == kUnreachable);
     CHECK(ask_vpnd({"status", "--json"}).status == kUnreachable);
+}
+
+TEST_CASE("status says that a connection is not served, but of a suspended customer") {
+    Snapshot snapshot = samples::snapshot();
+    snapshot.customers[0].customer.connections_unserved = 1;
+    const auto ran = ask_both({"status"}, {}, snapshot);
+    CHECK(ran.status == kAnswerIsNo);
+    CHECK(ran.out.find("acme: a connection of IPsec is not served; vpnctl ipsec acme says why") != std::string::npos);
+    CHECK(ask_both({"status", "acme"}, {}, snapshot).status == kAnswerIsNo);
+    snapshot.customers[0].customer.connections_unserved = 2;
+    CHECK(ask_both({"status"}, {}, snapshot).out.find("acme: 2 connections of IPsec are not served") !=
+          std::string::npos);
+    snapshot.customers[0].customer.settings.suspended = true;
+    CHECK(ask_both({"status"}, {}, snapshot).status == kDone);
 }
 
 TEST_CASE("every shell completes every option") {
