@@ -54,7 +54,7 @@ std::vector<Question> questions() {
         {"uplink/sockets.txt", {"ss", "-lntup"}},
         {"journal/warren.txt",
          {"journalctl", "--no-pager", "-o", "short-iso", "-n", "5000", "-u", "warren", "-u", "warren-vpnd@*", "-u",
-          "warren-statusd@*"}},
+          "warren-authd@*", "-u", "warren-statusd@*"}},
         {"journal/boot.txt", {"journalctl", "--no-pager", "-o", "short-iso", "-n", "3000", "-b", "-p", "warning"}},
         {"journal/clock.txt", {"timedatectl", "--no-pager", "show"}},
     };
