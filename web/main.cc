@@ -55,7 +55,7 @@ Status serve(ipc::Channel channel) {
     web::Daemon daemon(std::move(channel), ProcessUsage::open(), std::move(*signals), std::move(*unmatchable));
     WARREN_TRY(web::confine_system_calls());
     daemon.run();
-    log(LogLevel::kInfo, "stopped");
+    log(LogLevel::kInfo, "service_stopped");
     return {};
 }
 
@@ -83,6 +83,6 @@ int main(int argc, char** argv) {
     ::prctl(PR_SET_NAME, "statusd");  // older kernels name a program started by descriptor after its number
     const Status served = serve(std::move(*channel));
     if (served) return 0;
-    log(LogLevel::kError, "failed", {{"error", served.error().what}});
+    log(LogLevel::kError, "service_failed", {{"error", served.error().what}});
     return kFailed;
 }
