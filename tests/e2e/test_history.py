@@ -1,4 +1,5 @@
-"""What came into force is kept; a change that nobody confirms undoes itself, and any revision can come back."""
+"""Each configuration that was in force is kept; a change that nobody confirms undoes itself, and any revision can come
+back."""
 
 import json
 import os

@@ -278,7 +278,7 @@ TEST_CASE("a packet of another flow passes before what waits of a download") {
     rig.release();
     const auto sent = rig.sent();
     REQUIRE_FALSE(sent.empty());
-    CHECK(sent[0].bytes.size() < 100);  // the ping, before 80 ms of what came before it
+    CHECK(sent[0].bytes.size() < 100);  // the ping, before 80 ms of what was before it
 }
 
 TEST_CASE("however often a customer with waiting packets is put again, each is looked at once for a time") {

@@ -180,7 +180,7 @@ TEST_CASE("KA8: wrong passwords pause their source at their customer, and at no 
     CHECK(say_name("alice@acme.example").has(NotifyType::kAuthenticationFailed));
     CHECK(bench.hub.dropped(DropReason::kIkeEapPaused) == 1);
     CHECK(eap_of(say_name("alice@beta.example")).code == eap::Code::kRequest);
-    // What came in the pause did not lengthen it.
+    // What arrived in the pause did not lengthen it.
     bench.hub.run_until(bench.hub.now.instant + Mistakes::kPauseLeast);
     CHECK(eap_of(say_name("alice@acme.example")).code == eap::Code::kRequest);
 }

@@ -171,7 +171,7 @@ TEST_CASE("KL13: a child whose networks or algorithms were changed is deleted, a
 }
 
 TEST_CASE("KL13: a customer's IKE_SA is never another's, whatever indexes the next process hands out") {
-    // Both are the same but for the customer, who has the other's index in the next process.
+    // Both are the same but for the customer, which has the other's index in the next process.
     Lives lives([](Connection& connection, bool is_left) {
         if (is_left) connection.remote_identity = expected("acme.example.net");
         if (!is_left) connection.local_identity.reset();

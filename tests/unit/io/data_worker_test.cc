@@ -386,10 +386,10 @@ TEST_CASE("E6: new sockets for a listener keep its sessions") {
     tunnel.install(0, 1);
     echo(tunnel, true, 100);
     tunnel.move_listener(0);
-    echo(tunnel, true, 100);  // side 0 speaks first, so that side 1 learns where he is
+    echo(tunnel, true, 100);  // side 0 speaks first, so that side 1 learns where it is
 }
 
-TEST_CASE("a customer's TUN is closed when he goes, and what a deleted device leaves behind costs no time") {
+TEST_CASE("a customer's TUN is closed when it goes, and what a deleted device leaves behind costs no time") {
     if (!can_run()) return;
     auto tunnel = std::make_unique<Tunnel>();
     tunnel->install(0, 1);

@@ -265,7 +265,7 @@ TEST_CASE("a prefix moves from one peer to another in one view") {
     CHECK(*owner == index_of(set, "acme", 1));
 }
 
-TEST_CASE("a peer that goes is removed, and his index means nobody else before the data workers confirmed") {
+TEST_CASE("a peer that goes is removed, and its index means nobody else before the data workers confirmed") {
     CustomerSet set = two_customers();
     const PeerIndex gone = index_of(set, "acme", 0);
     Changes changes = accept(set, Draft(2).customer("acme", peers({11}), "", false));
@@ -309,7 +309,7 @@ TEST_CASE("a full generation removes what it does not name") {
     CHECK(set.customer("globex") == nullptr);
 }
 
-TEST_CASE("a suspended customer loses his tunnels, keeps his device, and comes back") {
+TEST_CASE("a suspended customer loses its tunnels, keeps its device, and comes back") {
     CustomerSet set = two_customers();
     auto suspended = test::new_customer("acme", peers({10, 11}), "", false);
     suspended.put.settings.suspended = true;
@@ -320,7 +320,7 @@ TEST_CASE("a suspended customer loses his tunnels, keeps his device, and comes b
     CHECK(changes.swap_views[0].view->peers.empty());
     CHECK(changes.drop_customers.empty());
     CHECK(changes.put_peers.empty());
-    // His keys stay his.
+    // Its keys stay its own.
     refuse(set, Draft(3).customer("globex", peers({10}), "", false));
 
     changes = accept(set, Draft(4).customer("acme", peers({10, 11}), "", false));
@@ -329,7 +329,7 @@ TEST_CASE("a suspended customer loses his tunnels, keeps his device, and comes b
     CHECK(changes.swap_views[0].view->peers.size() == 2);
 }
 
-TEST_CASE("a customer moves to a listener of his own with new peers, as to the peers it is another tunnel") {
+TEST_CASE("a customer moves to a listener of its own with new peers, as to the peers it is another tunnel") {
     CustomerSet set = two_customers();
     const PeerIndex before = index_of(set, "acme", 0);
     const Changes changes =
@@ -409,7 +409,7 @@ TEST_CASE("what is wrong is refused whole") {
     SUBCASE("a key twice among new customers") {
         refuse(set, Draft(2).customer("a", peers({30})).customer("b", peers({30})));
     }
-    SUBCASE("a share of nothing, with which he would never be served") {
+    SUBCASE("a share of nothing, with which it would never be served") {
         auto customer = test::new_customer("acme", peers({10, 11}), "", false);
         customer.put.settings.share = 0;
         refuse(set, Draft(2).customer(std::move(customer)));
@@ -437,7 +437,7 @@ TEST_CASE("what is wrong is refused whole") {
     SUBCASE("a full generation that forgets the listener") {
         refuse(set, Draft(2, true).customer("acme", peers({10}), "", false));
     }
-    SUBCASE("a new customer without his tun") {
+    SUBCASE("a new customer without its tun") {
         refuse(set, Draft(2).customer("initech", peers({30}), "", false));
     }
     SUBCASE("a new listener without sockets") {

@@ -304,7 +304,7 @@ TEST_CASE("what does not belong spoils the generation it stands in and no other"
         put.roles.push_back({ipc::SocketRole::kMessages, Family::kV4, 1});
         check_spoils(one(std::move(put), kListenerDescriptors + 1));
     }
-    SUBCASE("a customer without his tun") {
+    SUBCASE("a customer without its tun") {
         check_spoils(one(test::put_customer("acme", 0), 0));
     }
     SUBCASE("a customer with two tuns") {

@@ -92,7 +92,7 @@ TEST_CASE("who asks again is told what has changed, and everything when that doe
     CHECK(second.ask() == kTheOne);
     hub.remove_all(3);
     CHECK(second.ask() == kNothing);
-    CHECK(second.header.full);  // so that he notices
+    CHECK(second.header.full);  // so that the watcher notices
 }
 
 TEST_CASE("a change of any setting is told to who watches") {
