@@ -1,4 +1,4 @@
-// The whole conversation between control engines (vpnd/wireguard, later vpnd/ike) and the data plane, as values.
+// The whole conversation between control engines (vpnd/wireguard, vpnd/ike) and the data plane, as values.
 // To a packet a WireGuard keypair and an IPsec CHILD_SA are the same, so every engine ends in InstallSession and
 // RetireSession. Commands go from the control worker to the data worker that owns the session, events come back, each
 // through a bounded queue that keeps order. The data plane knows nothing of handshakes; an engine knows nothing of

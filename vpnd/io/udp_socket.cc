@@ -228,7 +228,7 @@ SendOutcome UdpSocket::send_slowly(dataplane::EgressTrain& train, int error) {
     int alone = error;
     if (train.count > 1) {
         alone = send_one_by_one(train, true);
-        // Only what was tried as a train and refused says something new about the path.
+        // The limit of a path is learned only from a train that failed.
         if (alone == 0) return error == 0 && train.ungrouped ? SendOutcome::kSent : SendOutcome::kSentUngrouped;
     }
     if (is_full(alone)) return SendOutcome::kFull;
