@@ -157,6 +157,8 @@ def test_status_as_text(appliance, bundle):
     ("manifest changed", "is not signed with a key that this appliance trusts"),
     ("another signed file", "has a form that this version does not know"),
     ("root changed", "is damaged: root.erofs"),
+    ("program changed", "is damaged: warren-b.efi"),
+    ("version of a path", "has no version"),
     ("cut short", "is damaged: root.erofs"),
     ("another flavour", 'is for the flavour "hw"'),
     ("older", "version 0.9.0 is older than 1.0.0"),
@@ -186,6 +188,15 @@ def test_a_refused_install_changes_nothing(appliance, bundle, key, tmp_path, cas
         data = (tmp_path / "sums.tar").read_bytes()
     elif case == "root changed":
         data[-20000 - (SIZES["root"] // 2)] ^= 1
+    elif case == "program changed":
+        data[data.index(b"slot=b root=")] ^= 1
+    elif case == "version of a path":
+        work = tmp_path / "path"
+        work.mkdir()
+        (work / "manifest").write_text("warren-update 1\nversion 2.0/../../x\nflavour vm\n")
+        netlab.run(f"{ROOT}/image/sign", str(key), str(work / "manifest"), str(work / "manifest.sig"))
+        netlab.run("tar", "-C", str(work), "-cf", str(tmp_path / "path.tar"), "manifest", "manifest.sig")
+        data = (tmp_path / "path.tar").read_bytes()
     elif case == "cut short":
         data = data[: len(data) - SIZES["root"] // 2]
     elif case == "another flavour":
@@ -209,6 +220,20 @@ def test_a_refused_install_changes_nothing(appliance, bundle, key, tmp_path, cas
     assert said.stderr.startswith("vpnctl: ")
     assert appliance.names() == [name]
     assert before == [appliance.content("b", what) for what in SIZES]
+
+
+def test_a_disk_that_does_not_return_what_was_written_leaves_the_slot_empty(appliance, bundle, tmp_path, monkeypatch):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/dd").write_text("#!/bin/sh\ncat >/dev/null\n")
+    (tmp_path / "bin/dd").chmod(0o755)
+    appliance.put_program("warren_0.9.0-b.efi")
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+        said = appliance.update("install", bundle)
+    assert said.returncode == 4 and "root-b does not return the data that was written" in said.stderr, said
+    assert appliance.names() == ["warren_1.0.0-a.efi"] and appliance.boots(appliance.chosen())
+    assert appliance.update("install", bundle).returncode == 0
+    assert appliance.boots("warren_1.10.0-b+3.efi")
 
 
 LOADER = pathlib.Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")  # some EFI program
