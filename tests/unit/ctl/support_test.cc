@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -113,6 +114,34 @@ TEST_CASE("no secret occurs in any file of a bundle") {
     }
     CHECK(names.find("secrets/") == std::string::npos);
     CHECK(names.find("users.toml") == std::string::npos);
+}
+
+TEST_CASE("what the machine's programs print has no secret in the bundle either, and links lead nowhere") {
+    const Room room;
+    const std::string programs = room.root + "/bin";
+    fs::create_directories(programs);
+    std::ofstream(programs + "/ip") << "#!/bin/sh\necho planted-output " << kPreshared << "\n";
+    fs::permissions(programs + "/ip", fs::perms::owner_all);
+    std::ofstream(room.root + "/elsewhere.toml") << "planted-elsewhere\n";
+    fs::create_symlink(room.root + "/elsewhere.toml", room.root + "/etc/customers/globex.toml");
+    const std::string path = std::getenv("PATH");
+    ::setenv("PATH", (programs + ":" + path).c_str(), 1);
+    const auto ran = room.make();
+    ::setenv("PATH", path.c_str(), 1);
+    REQUIRE(ran.status == kDone);
+    const std::string all = tar({"-xzOf", room.bundle()});
+    CHECK(all.find("planted-output") != std::string::npos);
+    CHECK(all.find(kPreshared) == std::string::npos);
+    CHECK(all.find("planted-elsewhere") == std::string::npos);
+}
+
+TEST_CASE("without all secrets there is no bundle: one could be missed") {
+    const Room room;
+    fs::remove(room.root + "/etc/users.toml");
+    fs::create_directories(room.root + "/etc/users.toml");
+    const auto ran = room.make();
+    CHECK(ran.status == kFailed);
+    CHECK_FALSE(fs::exists(room.bundle()));
 }
 
 TEST_CASE("a bundle replaces nothing, and one that cannot be written leaves nothing") {

@@ -347,6 +347,20 @@ TEST_CASE("a suspended customer sends nothing") {
     CHECK(rig.delivered().empty());
 }
 
+TEST_CASE("a customer that was suspended and came back sends nothing before a peer's next handshake") {
+    Rig rig = ready_rig();
+    rig.transmit(0, packet_to("10.0.0.2"));
+    REQUIRE(rig.sent().size() == 1);
+    rig.put({.suspended = true});
+    rig.put({});
+    (void)rig.events();
+    rig.transmit(0, packet_to("10.0.0.2"));
+    CHECK(rig.sent().empty());
+    CHECK(Rig::only<NeedSession>(rig.events()).size() == 1);
+    rig.install(0, 101, true);
+    CHECK(rig.sent().size() == 1);  // what waited
+}
+
 TEST_CASE("an invalid packet from the TUN is dropped") {
     Rig rig = ready_rig();
     rig.transmit_super(0, Packet(5));

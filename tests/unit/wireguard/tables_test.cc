@@ -176,6 +176,17 @@ TEST_CASE("C11: a source stays known for ten minutes, with its own budget") {
     CHECK(known.size() == 1);
 }
 
+TEST_CASE("C11: the table of known sources has a bound, and those in it stay") {
+    SeededRandom random(9);
+    control::KnownSources known({kKnownSourceRate, kKnownSourceBurst}, 3, kKnownSourceLife, random);
+    for (std::uint32_t i = 0; i < 5; ++i) known.remember(after(0s), numbered(i));
+    CHECK(known.size() == 3);
+    CHECK(known.allow(after(1s), numbered(2)));
+    CHECK_FALSE(known.allow(after(1s), numbered(3)));
+    known.remember(after(2s), numbered(1));  // it is there already
+    CHECK(known.size() == 3);
+}
+
 TEST_CASE("T8: reserved tokens are granted one after the other") {
     TokenBucket bucket;
     const TokenRate rate{10, 3};
