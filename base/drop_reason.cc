@@ -68,6 +68,12 @@ constexpr std::array<DropReasonRow, kDropReasonCount> kRows{{
      "A customer's sites sent more into its stack than traffic.rate_up in its file allows, for longer than the queue "
      "lasts.",
      "Raise traffic.rate_up if the contract allows more; otherwise no action."},
+    {kPeerRateUpExceeded, "peer_rate_up_exceeded",
+     "A peer sent more into its stack than its rate_up in the customer's file allows, for longer than the queue lasts.",
+     "Raise the peer's rate_up if the contract allows more; otherwise no action."},
+    {kQuotaSpent, "quota_spent",
+     "The customer, or this peer of it, has sent and received as much in this month as its quota allows.",
+     "See vpnctl usage; raise the quota, or give a rate in after_quota, if the contract allows it."},
     {kAuthenticationFailed, "authentication_failed",
      "A data message whose tag is wrong: damaged on the path, forged, or of a session with other keys.",
      "If it grows steadily, look for a broken link or a device that rewrites packets on the path."},
@@ -121,6 +127,10 @@ constexpr std::array<DropReasonRow, kDropReasonCount> kRows{{
      "A customer's stack sent more to its sites than traffic.rate_down in its file allows, for longer than the queue "
      "lasts.",
      "Raise traffic.rate_down if the contract allows more; otherwise no action."},
+    {kPeerRateDownExceeded, "peer_rate_down_exceeded",
+     "A customer's stack sent more to a peer than its rate_down in the customer's file allows, for longer than the "
+     "queue lasts.",
+     "Raise the peer's rate_down if the contract allows more; otherwise no action."},
     {kStagedOverflow, "staged_overflow",
      "More packets waited for a peer's session than are kept; the oldest was dropped.",
      "Find out why the peer does not answer; see its last handshake."},
@@ -157,6 +167,9 @@ constexpr std::array<DropReasonRow, kDropReasonCount> kRows{{
     {kCustomerRateLimited, "customer_rate_limited",
      "Under load one customer's peers started more handshakes than its share.",
      "Look at this customer's peers: many of them reconnect at once."},
+    {kCustomerHandshakeRate, "customer_handshake_rate",
+     "A customer's peers started more handshakes in a second than wireguard.max_handshake_rate in its file allows.",
+     "Nothing, unless it lasts: then look for a peer that reconnects all the time, or raise max_handshake_rate."},
     {kBadInitiation, "bad_initiation",
      "A handshake initiation that does not open with our key: the client has another server key, or it is forged.",
      "Give the client the right server key."},

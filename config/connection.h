@@ -12,6 +12,7 @@
 #include "base/ip.h"
 #include "base/ipsec.h"
 #include "config/file_ref.h"
+#include "config/limits.h"
 
 namespace warren::config {
 
@@ -80,6 +81,7 @@ struct Connection {
     std::optional<std::uint16_t> max_sessions;  // absent: sessions_of()
     bool enabled = true;
     std::vector<std::string> groups;  // that rules of the firewall name
+    Limits limits;                    // rates: of each of its sessions; the quota: of all together
     bool operator==(const Connection&) const = default;
 };
 

@@ -12,6 +12,7 @@
 #include "config/clients.h"
 #include "config/connection.h"
 #include "config/firewall.h"
+#include "config/limits.h"
 #include "config/tunnel.h"
 
 namespace warren::config {
@@ -48,9 +49,8 @@ struct Handoff {
 
 // How much of the appliance a customer may use. Up is from its sites into the stack, down from the stack to its sites.
 struct Traffic {
-    std::optional<std::uint64_t> rate_up;    // bits per second; absent: no limit
-    std::optional<std::uint64_t> rate_down;  // the same
-    std::uint16_t share = 1;                 // weight against other customers when there is not enough for all
+    Limits limits;
+    std::uint16_t share = 1;  // weight against other customers when there is not enough for all
     bool operator==(const Traffic&) const = default;
 };
 
@@ -62,6 +62,7 @@ struct Peer {
     bool enabled = true;
     std::optional<WallTime> expires;  // from then on it has no tunnel
     std::vector<std::string> groups;  // that rules of the firewall name
+    Limits limits;
     Tunnel tunnel;
     bool operator==(const Peer&) const = default;
 };
@@ -82,7 +83,9 @@ struct Customer {
     std::vector<Listener> listeners;  // the customer's own; peers of a kind without one use the shared one
     std::vector<Peer> peers;
     std::optional<std::uint32_t> max_peers;  // of WireGuard, those that are disabled apart; absent: any number
-    std::optional<Clients> clients;          // absent: every profile has the defaults
+    std::optional<std::uint32_t>
+        max_handshake_rate;          // initiations of WireGuard per second; absent: only the appliance's
+    std::optional<Clients> clients;  // absent: every profile has the defaults
     std::optional<Ipsec> ipsec;
     bool operator==(const Customer&) const = default;
 };

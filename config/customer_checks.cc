@@ -29,6 +29,7 @@ class CustomerCheck {
         check_addresses();
         check_mtu();
         check_queues();
+        check_quotas();
         check_devices();
         check_peers();
         networks_.check(source_, out_);
@@ -72,10 +73,25 @@ class CustomerCheck {
 
     // Each data worker meters its own traffic; workers do not share a bucket.
     void check_queues() {
-        if (customer_.stack.queues == 1 || !(customer_.traffic.rate_up || customer_.traffic.rate_down)) return;
-        error("stack.queues", fmt::format("stack.queues: {} cannot be combined with traffic.rate_up and "
-                                          "traffic.rate_down; accepted: 1, or no rate",
+        const Limits& limits = customer_.traffic.limits;
+        if (customer_.stack.queues == 1 || !(limits.rate_up || limits.rate_down || limits.after_quota)) return;
+        error("stack.queues", fmt::format("stack.queues: {} cannot be combined with traffic.rate_up, "
+                                          "traffic.rate_down and a rate in traffic.after_quota; accepted: 1, or no "
+                                          "rate",
                                           customer_.stack.queues));
+    }
+
+    void check_quota(const std::string& table) {
+        const std::string after = table + ".after_quota";
+        if (source_.root.at(after) == nullptr || source_.root.at(table + ".quota") != nullptr) return;
+        error(after, fmt::format("{}.after_quota without {}.quota: there is nothing to spend; accepted: both, or none",
+                                 display_path(table), display_path(table)));
+    }
+    void check_quotas() {
+        check_quota("traffic");
+        for (std::size_t i = 0; i < customer_.peers.size(); ++i) check_quota(path_of(i));
+        for (std::size_t i = 0; customer_.ipsec && i < customer_.ipsec->connections.size(); ++i)
+            check_quota(fmt::format("ipsec.connection[{}]", i));
     }
 
     void check_devices() {

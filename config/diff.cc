@@ -72,6 +72,7 @@ void flatten(const Peer& peer, Flat& out) {
     if (peer.expires) out[at + " expires"] = moment_text(*peer.expires);
     if (peer.endpoint) out[at + " endpoint"] = to_string(*peer.endpoint);
     if (!peer.groups.empty()) out[at + " groups"] = fmt::format("{}", fmt::join(peer.groups, ", "));
+    flatten(peer.limits, at + " ", out);
     std::visit([&](const auto& tunnel) { flatten(tunnel, at, out); }, peer.tunnel);
 }
 
@@ -100,8 +101,7 @@ Flat flatten(const Customer& customer) {
         out["stack.devices"] = fmt::format("{}", fmt::join(customer.stack.devices, ", "));
     for (const StaticRoute& route : customer.stack.routes)
         out[fmt::format("stack.route {} via", to_string(route.to))] = to_string(route.via);
-    if (customer.traffic.rate_up) out["traffic.rate_up"] = rate_text(*customer.traffic.rate_up);
-    if (customer.traffic.rate_down) out["traffic.rate_down"] = rate_text(*customer.traffic.rate_down);
+    flatten(customer.traffic.limits, "traffic.", out);
     out["traffic.share"] = fmt::format("{}", customer.traffic.share);
     if (customer.handoff) {
         const Handoff& handoff = *customer.handoff;
@@ -113,6 +113,7 @@ Flat flatten(const Customer& customer) {
     }
     flatten_policy(customer, out);
     flatten(customer.listeners, out);
+    if (customer.max_handshake_rate) out["wireguard.max_handshake_rate"] = fmt::to_string(*customer.max_handshake_rate);
     if (customer.max_peers) out["wireguard.max_peers"] = fmt::to_string(*customer.max_peers);
     for (const Peer& peer : customer.peers) flatten(peer, out);
     if (customer.clients) flatten(*customer.clients, out);

@@ -28,6 +28,7 @@ struct FirewallRule {
     FirewallProtocol protocol = FirewallProtocol::kAny;
     std::vector<PortRange> ports;  // of the destination; empty: all
     FirewallAction action = FirewallAction::kDrop;
+    bool log = false;  // what it decides about is told in the customer's log, some of it
     bool operator==(const FirewallRule&) const = default;
 };
 

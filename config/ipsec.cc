@@ -111,6 +111,7 @@ static void read(const Node* node, Connection& to) {
     read(node->find("max_sessions"), to.max_sessions);
     read(node->find("enabled"), to.enabled);
     read(node->find("groups"), to.groups);
+    read(node, to.limits);
 }
 
 static void read(const Node* node, Ipsec& to) {

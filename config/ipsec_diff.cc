@@ -77,6 +77,7 @@ void flatten(const Connection& connection, Flat& out) {
     if (connection.encapsulation)
         put(at + " encapsulation", std::string(name_of(*connection.encapsulation, kIpsecEncapsulationNames)), out);
     put(at + " replay_window", fmt::to_string(connection.replay_window), out);
+    flatten(connection.limits, at + " ", out);
     put(at + " esn", std::string(name_of(connection.esn, kIpsecUseNames)), out);
     put(at + " split", fmt::to_string(connection.split), out);
     put(at + " copy_dscp", fmt::to_string(connection.copy_dscp), out);

@@ -143,8 +143,7 @@ static void read(const Node* node, Stack& to) {
 
 static void read(const Node* node, Traffic& to) {
     if (node == nullptr) return;
-    read(node->find("rate_up"), to.rate_up);
-    read(node->find("rate_down"), to.rate_down);
+    read(node, to.limits);
     read(node->find("share"), to.share);
 }
 

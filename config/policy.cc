@@ -47,6 +47,7 @@ static void read(const Node* node, FirewallRule& to) {
     read(node->find("proto"), to.protocol);
     read(node->find("ports"), to.ports);
     read(node->find("action"), to.action);
+    read(node->find("log"), to.log);
 }
 
 static void read(const Node* node, Firewall& to) {
@@ -92,7 +93,7 @@ std::string summary_of(const FirewallRule& rule) {
     std::vector<std::string> ports;
     for (const PortRange& range : rule.ports) ports.push_back(to_string(range));
     if (!ports.empty()) text += fmt::format(" {}", fmt::join(ports, ", "));
-    return text + " " + name_of(rule.action);
+    return text + " " + name_of(rule.action) + (rule.log ? " log" : "");
 }
 
 void flatten_policy(const Customer& customer, std::map<std::string, std::string>& out) {

@@ -110,6 +110,15 @@ constexpr Key kSchema[] = {
     {.document = kCustomer, .path = "traffic.rate_down", .type = Type::kRate,
      .doc = "The highest rate from the stack to all its sites and devices, counted and limited in the same way, "
             "before encryption. Absent: no limit.", .example = "\"100 Mbit/s\""},
+    {.document = kCustomer, .path = "traffic.quota", .type = Type::kQuota,
+     .doc = "How much the customer may send and receive in a calendar month of UTC, both directions and all its peers "
+            "and connections together: encrypted messages with their headers, as `wg show` counts them. "
+            "`vpnctl usage` shows what is left. Absent: any amount, counted all the same.",
+     .example = "\"500 GB/month\""},
+    {.document = kCustomer, .path = "traffic.after_quota", .type = Type::kAfterQuota, .default_text = "\"drop\"",
+     .doc = "What happens when the quota is spent, within a second, until the next month begins or the quota is "
+            "raised. `drop`: no packet passes, tunnels stay up. A rate: of each direction from then on.",
+     .example = "\"2 Mbit/s\""},
     {.document = kCustomer, .path = "traffic.share", .type = Type::kInteger, .min = 1, .max = kMaxShare,
      .default_text = "1",
      .doc = "Its weight against other customers when the processor is overloaded: with 2 it gets twice the time of "
@@ -144,6 +153,11 @@ constexpr Key kSchema[] = {
      .max = kMaxPeersPerCustomer,
      .doc = "How many [[wireguard.peer]] the customer may have, those with enabled = false apart. More are an error. "
             "Absent: any number.", .example = "50"},
+    {.document = kCustomer, .path = "wireguard.max_handshake_rate", .type = Type::kInteger, .min = 1, .max = 100000,
+     .unit = "handshakes per second",
+     .doc = "How many handshakes the customer's peers may begin in a second, all together; as many at once. More are "
+            "dropped (`customer_handshake_rate`) and come again by themselves. Absent: only the bounds that all "
+            "customers share under load.", .example = "50"},
     {.document = kCustomer, .path = "wireguard.peer", .type = Type::kTables, .max = kMaxPeersPerCustomer,
      .doc = "A site or a device at the other end of a tunnel."},
     {.document = kCustomer, .path = "wireguard.peer[].name", .type = Type::kIdentifier, .required = true,
@@ -184,6 +198,17 @@ constexpr Key kSchema[] = {
             "its own.", .example = "2027-03-31"},
     {.document = kCustomer, .path = "wireguard.peer[].groups", .type = Type::kNames, .max = kMaxGroups,
      .doc = "Groups that rules of [firewall] name, as `group:NAME`.", .example = "[\"sales\"]"},
+    {.document = kCustomer, .path = "wireguard.peer[].rate_up", .type = Type::kRate,
+     .doc = "The highest rate from this peer into the stack, limited as traffic.rate_up is; that one applies too, to "
+            "all peers together.", .example = "\"20 Mbit/s\""},
+    {.document = kCustomer, .path = "wireguard.peer[].rate_down", .type = Type::kRate,
+     .doc = "The highest rate from the stack to this peer, likewise.", .example = "\"50 Mbit/s\""},
+    {.document = kCustomer, .path = "wireguard.peer[].quota", .type = Type::kQuota,
+     .doc = "How much this peer may send and receive in a calendar month of UTC, counted as traffic.quota; that one "
+            "applies too. The peer's name is what it is counted by.", .example = "\"50 GB/month\""},
+    {.document = kCustomer, .path = "wireguard.peer[].after_quota", .type = Type::kAfterQuota,
+     .default_text = "\"drop\"", .doc = "What happens when the peer's quota is spent, as traffic.after_quota.",
+     .example = "\"1 Mbit/s\""},
     {.document = kCustomer, .path = "clients", .type = Type::kTable,
      .doc = "What the configurations contain that `vpnctl peer add` and `vpnctl profile` make for the customer's "
             "devices. It changes nothing in the stack."},
@@ -330,6 +355,10 @@ std::string accepted(const Key& key) {
                    "2027-03-31T17:30:00Z";
         case Type::kRate:
             return fmt::format("a rate in bit/s, kbit/s, Mbit/s or Gbit/s from {} to {}, such as \"100 Mbit/s\"",
+                               rate_text(kMinRate), rate_text(kMaxRate));
+        case Type::kQuota: return "an amount in kB, MB, GB or TB for each month, such as \"500 GB/month\"";
+        case Type::kAfterQuota:
+            return fmt::format("\"drop\", or a rate in bit/s, kbit/s, Mbit/s or Gbit/s from {} to {}",
                                rate_text(kMinRate), rate_text(kMaxRate));
         case Type::kSecret: return "{ secret = \"NAME\" }, NAME being a file below secrets/";
         case Type::kCertificate: return "the name of a file below certs/, such as \"acme/hub.pem\"";

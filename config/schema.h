@@ -48,6 +48,8 @@ enum class Type {
     kNames,               // [kIdentifier, ...]
     kRuleEnds,            // ["peer:NAME", "group:NAME", "handoff", "10.0.0.0/8", ...] (config/firewall.h)
     kPorts,               // [443, "8000-8010", ...]
+    kQuota,               // "500 GB/month" (config/limits.h)
+    kAfterQuota,          // "drop", or a rate
 };
 
 struct Key {

@@ -55,6 +55,9 @@ constexpr Key kSchema[] = {
      .example = "[443, \"8000-8010\"]"},
     {.document = kCustomer, .path = "firewall.rule[].action", .type = Type::kChoice, .required = true,
      .choices = kActions, .doc = "`reject` drops the packet and tells its sender.", .example = "\"accept\""},
+    {.document = kCustomer, .path = "firewall.rule[].log", .type = Type::kBoolean, .default_text = "false",
+     .doc = "true: the first packet of each connection that the rule decides about is a line of the customer's log "
+            "(`vpnctl log CUSTOMER`), at most 10 in a second.", .example = "true"},
     {.document = kCustomer, .path = "nat", .type = Type::kTable, .doc = "Translation of addresses inside the stack."},
     {.document = kCustomer, .path = "nat.masquerade", .type = Type::kChoices, .max = 2, .choices = kSides,
      .doc = "IPv4 packets that leave there get the stack's address on that device: with `handoff` the LAN needs no "

@@ -176,6 +176,18 @@ constexpr Key kSchema[] = {
      .doc = "false: the connection stays in the file but has no tunnel and cannot clash.", .example = "false"},
     {.document = kCustomer, .path = "ipsec.connection[].groups", .type = Type::kNames, .max = kMaxGroups,
      .doc = "Groups that rules of [firewall] name, as `group:NAME`.", .example = "[\"sales\"]"},
+    {.document = kCustomer, .path = "ipsec.connection[].rate_up", .type = Type::kRate,
+     .doc = "The highest rate into the stack from each peer that has the connection, limited as traffic.rate_up is; "
+            "that one applies too, to all together.", .example = "\"20 Mbit/s\""},
+    {.document = kCustomer, .path = "ipsec.connection[].rate_down", .type = Type::kRate,
+     .doc = "The highest rate from the stack to each of these peers, likewise.", .example = "\"50 Mbit/s\""},
+    {.document = kCustomer, .path = "ipsec.connection[].quota", .type = Type::kQuota,
+     .doc = "How much all peers of the connection together may send and receive in a calendar month of UTC, counted as "
+            "traffic.quota; that one applies too.", .example = "\"50 GB/month\""},
+    {.document = kCustomer, .path = "ipsec.connection[].after_quota", .type = Type::kAfterQuota,
+     .default_text = "\"drop\"",
+     .doc = "What happens when the connection's quota is spent, as traffic.after_quota. A rate is each peer's.",
+     .example = "\"1 Mbit/s\""},
 
     {.document = kCustomer, .path = "ipsec.connection[].child", .type = Type::kTables, .max = kMaxChildren,
      .doc = "One of several children of a connection, each with networks of its own; instead of local, remote and "

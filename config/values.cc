@@ -146,6 +146,8 @@ std::optional<std::string> text_problem(const Key& key, std::string_view text) {
             return endpoint_problem(text);
         }
         case Type::kPublicKey: return public_key_problem(text);
+        case Type::kQuota: return unless(parse_quota(text).has_value());
+        case Type::kAfterQuota: return unless(parse_after_quota(text).has_value());
         case Type::kRate: return unless(parse_rate(text).has_value());
         case Type::kCertificate:
         case Type::kCertificates:

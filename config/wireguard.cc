@@ -102,6 +102,7 @@ static void read(const Node* node, Peer& to) {
     read(node->find("enabled"), to.enabled);
     read(node->find("expires"), to.expires);
     read(node->find("groups"), to.groups);
+    read(node, to.limits);
     read(node, to.tunnel.emplace<WireguardTunnel>());
 }
 
@@ -116,6 +117,7 @@ void read_wireguard(const Node& root, Customer& to) {
         read(root.find("wireguard"), to.listeners.emplace_back());
     read(root.at("wireguard.peer"), to.peers);
     read(root.at("wireguard.max_peers"), to.max_peers);
+    read(root.at("wireguard.max_handshake_rate"), to.max_handshake_rate);
 }
 
 void check_wireguard_shape(const Source& source, std::vector<Diagnostic>& out) {

@@ -61,6 +61,10 @@ struct Invocation {
     ChangeOptions change;
     std::string revision;                // show, diff
     std::string comment;                 // what applies: for the history
+    bool follow = false;                 // log
+    std::string lines;                   // log: how many; "": kLogLines
+    std::string month;                   // usage: "2026-11"; "": the present one
+    bool csv = false;                    // usage
     std::string confirm_within;          // what applies: "5m"
     std::string only;                    // apply: a customer
     std::string format;                  // explain only: "markdown", or "scdoc" for the man page of a file

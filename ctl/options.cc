@@ -51,7 +51,11 @@ void add_history_options(po::options_description& out) {
                       "confirm` comes")("comment", po::value<std::string>()->value_name("TEXT"),
                                         "apply and all that applies: why, for the history")(
         "only", po::value<std::string>()->value_name("ID"), "apply: the file of this customer, and no other")(
-        "revision", po::value<std::string>()->value_name("N"), "show, diff: this revision of the history");
+        "revision", po::value<std::string>()->value_name("N"), "show, diff: this revision of the history")(
+        "month", po::value<std::string>()->value_name("MONTH"), "usage: 2026-11, of UTC; else the present one")(
+        "csv", po::bool_switch(), "usage: a table for programs, one line for each customer and peer")(
+        "follow,f", po::bool_switch(), "log: wait for more lines")("lines,n", po::value<std::string>()->value_name("N"),
+                                                                   "log: only the last N lines");
 }
 
 void read_history_options(const po::variables_map& map, Invocation& to) {
@@ -63,6 +67,10 @@ void read_history_options(const po::variables_map& map, Invocation& to) {
     text("comment", to.comment);
     text("only", to.only);
     text("revision", to.revision);
+    text("month", to.month);
+    to.csv = map["csv"].as<bool>();
+    text("lines", to.lines);
+    to.follow = map["follow"].as<bool>();
 }
 
 void read_change_options(const po::variables_map& map, ChangeOptions& to) {
@@ -98,7 +106,7 @@ po::options_description visible_options() {
         "config", po::value<std::string>()->value_name("DIR"),
         "the configuration, of commands that read or change its files (default /etc/warren)")(
         "state-dir", po::value<std::string>()->value_name("DIR"),
-        "where stackd keeps the history (default /var/lib/warren)")(
+        "where stackd keeps the history and the usage (default /var/lib/warren)")(
         "network-dir", po::value<std::string>()->value_name("DIR"),
         "setup: write the uplink's systemd.network file there")("remove", po::bool_switch(),
                                                                 "apply, customer rm: remove customers without asking")(

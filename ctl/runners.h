@@ -22,6 +22,10 @@ int run_drops(const Invocation&, Output&);
 int run_wg(const Invocation&, Output&);
 int run_ipsec(const Invocation&, Output&);
 
+// From files of the run-dir.
+int run_usage(const Invocation&, Output&);
+int run_log(const Invocation&, Output&);
+
 // Requests to stackd.
 int run_diff(const Invocation&, Output&);
 int run_apply(const Invocation&, Output&);

@@ -73,6 +73,16 @@ void fields(auto& codec, Is<SetLogLevel> auto& m) {
 struct PutAuthChannel {};
 void fields(auto& /*codec*/, Is<PutAuthChannel> auto& /*m*/) {}
 
+// At any time after Hello, as SetLogLevel. One descriptor: the file (0600, opened read-write, made empty when absent)
+// in which vpnd keeps what customers used in this month of UTC (base/usage_record.h). It takes the place of the last
+// one.
+struct PutUsageFile {
+    std::uint32_t month = 0;  // 202611
+};
+void fields(auto& codec, Is<PutUsageFile> auto& m) {
+    codec(m.month);
+}
+
 // A listener that vpnd has, with its descriptors in the order of `roles`.
 struct HoldingListener {
     ListenerId id;
@@ -244,7 +254,7 @@ void fields(auto& codec, Is<Rejected> auto& m) {
 using ConfigMessage =
     std::variant<Hello, HoldingListener, HoldingCustomer, HoldingEnd, Begin, PutListener, PutCustomer, PutPeer,
                  RemoveCustomer, RemoveListener, Commit, Applied, Rejected, SetLogLevel, ResetPeer, RenameCustomer,
-                 PutPrefixes, PutConnection, OperateConnection, PutAuthChannel>;
+                 PutPrefixes, PutConnection, OperateConnection, PutAuthChannel, PutUsageFile>;
 
 // `wire` is wiped and reused by the caller: it may hold keys. Fails when the message is larger than kMaxMessageSize
 // (ipc/channel.h).

@@ -24,12 +24,13 @@ struct ConnectionActivity {
     std::uint64_t rekeys = 0;    // of its IKE_SAs, since it was put
     std::uint64_t failures = 0;  // attempts to bring it up that failed, likewise
     std::string last_failure;    // a DropReason by name; "": the last attempt succeeded, or there was none
+    MonthUsage month = {};
 
     bool operator==(const ConnectionActivity&) const = default;
 };
 void fields(auto& codec, Is<ConnectionActivity> auto& m) {
     codec(m.endpoint, m.latest_handshake, m.rx_bytes, m.tx_bytes, m.lost_because, m.rekeys, m.failures);
-    codec(m.last_failure);
+    codec(m.last_failure, m.month);
 }
 
 struct ConnectionSnapshot {

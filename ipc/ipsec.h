@@ -14,6 +14,7 @@
 #include "base/ipsec.h"
 #include "base/result.h"
 #include "ipc/fields.h"
+#include "ipc/limits.h"
 
 namespace warren {
 
@@ -135,6 +136,7 @@ struct ConnectionSettings {
     std::string ppk_identity;  // "": no PPK
     bool ppk_required = false;
     std::uint16_t max_sessions = 1;
+    Limits limits = {};  // the rates are each session's, the quota is the connection's
 
     bool operator==(const ConnectionSettings&) const = default;
 };
@@ -142,7 +144,7 @@ void fields(auto& codec, Is<ConnectionSettings> auto& m) {
     codec(m.name, m.auth, m.remote_identity, m.local_identity, m.remote_address, m.start, m.pool, m.children, m.ike);
     codec(m.esp, m.pfs, m.ike_rekey_seconds, m.child_rekey_seconds, m.child_bytes, m.reauth_seconds, m.dpd_seconds);
     codec(m.mobike, m.fragmentation, m.fragment_size, m.encapsulation, m.replay_window, m.esn, m.split, m.copy_dscp);
-    codec(m.ppk_identity, m.ppk_required, m.max_sessions);
+    codec(m.ppk_identity, m.ppk_required, m.max_sessions, m.limits);
 }
 
 // kInvalid: more children, selectors, routes, pools or proposals than there may be, or none where there must be one.

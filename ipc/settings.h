@@ -12,6 +12,7 @@
 #include "base/ip.h"
 #include "base/time.h"
 #include "ipc/fields.h"
+#include "ipc/limits.h"
 #include "ipc/listener.h"
 
 namespace warren::ipc {
@@ -25,11 +26,15 @@ struct CustomerSettings {
     std::uint64_t rate_up = 0;      // bits per second from its sites into the stack, 0 = no limit
     std::uint64_t rate_down = 0;    // and from the stack to its sites
     std::uint16_t share = 1;        // weight against other customers, at least 1
+    std::uint64_t quota = 0;        // as in Limits, of all its peers and connections together
+    std::uint64_t after_quota = 0;
+    std::uint32_t max_handshake_rate = 0;  // initiations of WireGuard per second; 0: only the appliance's bounds
 
     bool operator==(const CustomerSettings&) const = default;
 };
 void fields(auto& codec, Is<CustomerSettings> auto& m) {
     codec(m.id, m.name, m.suspended, m.mtu, m.addresses, m.rate_up, m.rate_down, m.share);
+    codec(m.quota, m.after_quota, m.max_handshake_rate);
 }
 
 struct PeerSettings {
@@ -38,11 +43,12 @@ struct PeerSettings {
     std::vector<Prefix> allowed_ips;
     std::optional<Endpoint> endpoint;  // where the peer is until it is heard from elsewhere; absent: it comes to us
     WallTime expires{};                // from then on it has no tunnel; 0 = never
+    Limits limits = {};
 
     bool operator==(const PeerSettings&) const = default;
 };
 void fields(auto& codec, Is<PeerSettings> auto& m) {
-    codec(m.name, m.listener, m.allowed_ips, m.endpoint, m.expires);
+    codec(m.name, m.listener, m.allowed_ips, m.endpoint, m.expires, m.limits);
 }
 
 // What may be shown of a peer's tunnel (ipc/tunnel.h): secrets are left out.

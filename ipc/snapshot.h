@@ -122,11 +122,13 @@ struct CustomerActivity {
     std::uint64_t rx_cpu_nanoseconds = 0;  // of the data workers, its firewall included
     std::uint64_t tx_cpu_nanoseconds = 0;
     std::vector<DropCount> drops;
+    MonthUsage month = {};
 
     bool operator==(const CustomerActivity&) const = default;
 };
 void fields(auto& codec, Is<CustomerActivity> auto& m) {
     codec(m.rx_bytes, m.tx_bytes, m.rx_packets, m.tx_packets, m.rx_cpu_nanoseconds, m.tx_cpu_nanoseconds, m.drops);
+    codec(m.month);
 }
 
 struct CustomerSnapshot {
@@ -170,13 +172,14 @@ struct PeerActivity {
     bool uses_next_key = false;           // in its latest handshake, of two keys of the peer
     bool uses_previous_identity = false;  // the same, of two keys of ours; a peer that never came uses neither
     bool is_expired = false;
+    MonthUsage month = {};
 
     bool operator==(const PeerActivity&) const = default;
 };
 void fields(auto& codec, Is<PeerActivity> auto& m) {
     codec(m.endpoint, m.latest_handshake, m.rx_bytes, m.tx_bytes, m.has_session, m.lost_because, m.refused_as_old);
     codec(m.refused_as_too_soon, m.newest_seconds, m.flaps_with, m.uses_next_key, m.uses_previous_identity);
-    codec(m.is_expired);
+    codec(m.is_expired, m.month);
 }
 
 // online: there is a session; idle: there was one; never: none yet, as far as vpnd and its predecessors know; expired:

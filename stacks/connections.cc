@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "stacks/limits.h"
 #include "stacks/plan/desired.h"
 
 namespace warren::stacks {
@@ -74,6 +75,7 @@ ipc::PutConnection put_connection(const config::Ipsec& ipsec, const config::Conn
     out.copy_dscp = connection.copy_dscp;
     out.ppk_identity = connection.ppk_identity;
     out.ppk_required = connection.ppk_required;
+    out.limits = limits_of(connection.limits);
     out.max_sessions = static_cast<std::uint16_t>(config::sessions_of(connection));
     return {std::move(out), numbers.of(psk_of(connection, secrets)), numbers.of(ppk_of(connection, secrets)),
             numbers.of(users_of(ipsec, connection, secrets)), queue_of(config::identity_of(ipsec, connection), queues)};

@@ -16,6 +16,7 @@
 #include "base/version.h"
 #include "stacks/children/inspection.h"
 #include "stacks/host/notify.h"
+#include "stacks/host/wall_clock.h"
 #include "stacks/plan/web_view.h"
 
 namespace warren::stacks {
@@ -87,7 +88,8 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
       state_(run_dir.path(), options_.state_dir),
       last_good_(options_.state_dir),
       history_(options_.state_dir),
-      confirmation_(options_.state_dir, options_.config_directory) {
+      confirmation_(options_.state_dir, options_.config_directory),
+      logs_(run_dir.path()) {
     if (options_.web) web_.emplace(*options_.web);
     if (options_.auth) auth_.emplace(*options_.auth);
 }
@@ -170,16 +172,17 @@ void Supervisor::stop() {
 
 void Supervisor::serve() {
     while (!stopping_) {
-        enum { kSignals, kControl, kLink, kProcess, kWeb, kWebEnded, kStacks, kAuth, kAuthEnded };
-        std::array<pollfd, 9> waiting{{{signals_.fd(), POLLIN, 0},
-                                       {control_->fd(), POLLIN, 0},
-                                       {link_.is_connected() ? link_.fd() : -1, POLLIN, 0},
-                                       {process_ ? process_->ended_fd() : -1, POLLIN, 0},
-                                       {web_ ? web_->fd() : -1, POLLIN, 0},
-                                       {web_ ? web_->ended_fd() : -1, POLLIN, 0},
-                                       {reconciler_.changes_fd(), POLLIN, 0},
-                                       {auth_ ? auth_->fd() : -1, auth_ ? auth_->events() : short{0}, 0},
-                                       {auth_ ? auth_->ended_fd() : -1, POLLIN, 0}}};
+        enum { kSignals, kControl, kLink, kProcess, kWeb, kWebEnded, kStacks, kAuth, kAuthEnded, kLogs };
+        std::array<pollfd, 10> waiting{{{signals_.fd(), POLLIN, 0},
+                                        {control_->fd(), POLLIN, 0},
+                                        {link_.is_connected() ? link_.fd() : -1, POLLIN, 0},
+                                        {process_ ? process_->ended_fd() : -1, POLLIN, 0},
+                                        {web_ ? web_->fd() : -1, POLLIN, 0},
+                                        {web_ ? web_->ended_fd() : -1, POLLIN, 0},
+                                        {reconciler_.changes_fd(), POLLIN, 0},
+                                        {auth_ ? auth_->fd() : -1, auth_ ? auth_->events() : short{0}, 0},
+                                        {auth_ ? auth_->ended_fd() : -1, POLLIN, 0},
+                                        {logs_.fd(), POLLIN, 0}}};
         const Instant watch_at = !link_.is_connected()  ? kNever
                                  : link_.awaits_reply() ? link_.reply_deadline()
                                                         : watch_at_;
@@ -188,8 +191,9 @@ void Supervisor::serve() {
         const int timeout = milliseconds_until(
             std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, slow_patrol_at_, watch_at, log_at,
                       reconciler_.next_departure(), state_.next_deadline(), last_good_.next_deadline(),
-                      next_of_history(), control_->next_deadline(), web_ ? web_->next_deadline() : kNever,
-                      auth_ ? auth_->next_deadline() : kNever, watchdog_.next_deadline()}),
+                      next_of_history(), link_.is_connected() ? usage_at_ : kNever, control_->next_deadline(),
+                      web_ ? web_->next_deadline() : kNever, auth_ ? auth_->next_deadline() : kNever,
+                      watchdog_.next_deadline()}),
             now());
         if (::poll(waiting.data(), waiting.size(), control_->has_waiting() ? 0 : timeout) < 0 && errno != EINTR) return;
         if (must_stop()) return;
@@ -209,6 +213,8 @@ void Supervisor::serve() {
         }
         if (now() >= restart_at_) restart_vpnd();
         serve_auth();
+        pass_usage(link_);
+        if (waiting[kLogs].revents != 0) logs_.run(now(), read_wall_clock());
         if (web_) web_->run(now());
         state_.run(now());
         last_good_.run(reconciler_.current(), now());
@@ -272,6 +278,7 @@ bool Supervisor::serve_while_waiting() {
 }
 
 void Supervisor::schedule_maintenance() {
+    logs_.follow(reconciler_.current());
     mend_at_ = reconciler_.needs_mending() ? now() + kMendInterval : kNever;
     patrol_at_ = reconciler_.has_patrol() ? now() + kPatrolInterval : kNever;
     const Duration pause = reconciler_.changes_fd() < 0 ? kUnwatchedPatrol : kSlowPatrol;

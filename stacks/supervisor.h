@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "base/usage_record.h"
 #include "stacks/children/auth_keeper.h"
 #include "stacks/children/kept_sessions.h"
 #include "stacks/children/launch.h"
@@ -16,6 +17,7 @@
 #include "stacks/children/web_keeper.h"
 #include "stacks/confirmation.h"
 #include "stacks/control_server.h"
+#include "stacks/customer_logs.h"
 #include "stacks/history_keeper.h"
 #include "stacks/host/run_dir.h"
 #include "stacks/host/signals.h"
@@ -123,6 +125,9 @@ class Supervisor {
     // vpnd gets a channel to authd if it has none. A link that breaks is closed.
     void pass_asker(VpndLink& link);
     void serve_auth();
+    // supervisor_usage.cc: vpnd gets the file of the present month, if it does not have it. A link that breaks is
+    // closed.
+    void pass_usage(VpndLink& link);
     // Those of the reconciler, and that there is no authd where one is needed.
     [[nodiscard]] std::vector<ipc::ControlText> problems() const;
     void configure_web();
@@ -145,10 +150,14 @@ class Supervisor {
     LastGood last_good_;
     HistoryKeeper history_;
     Confirmation confirmation_;
+    CustomerLogs logs_;
     std::optional<VpndProcess> process_;
     VpndLink link_;
     std::optional<WebKeeper> web_;
     std::optional<AuthKeeper> auth_;
+    Month usage_month_ = 0;        // whose file vpnd has; 0: none
+    Instant usage_at_ = kLongAgo;  // when that is looked at again
+    bool usage_has_failed_ = false;
     bool wants_auth_ = false;           // there are secrets, and no program that could hold them
     std::set<std::string> incomplete_;  // customers whose stacks statusd shows as not complete
     Instant vpnd_since_{};

@@ -82,6 +82,8 @@ Status Supervisor::connect_to_vpnd() {
     }
     process_ = std::move(*process);
     link_ = std::move(link);
+    usage_month_ = 0;
+    usage_at_ = kLongAgo;
     if (auth_) auth_->forget_asker();
     vpnd_since_ = now();
     watch_at_ = now() + kWatchInterval;
@@ -162,6 +164,9 @@ Status Supervisor::greet(VpndLink& link) {
         {snapshot_listener_.get(), adoption_listener_.get(), timestamps_.get(), peers_.get(), kept_sessions_->fd()},
         kStartPatience);
     if (!holdings) return tl::unexpected(holdings.error());
+    usage_month_ = 0;
+    usage_at_ = kLongAgo;
+    pass_usage(link);
     return {};
 }
 

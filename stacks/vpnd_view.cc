@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "config/schema.h"
 #include "stacks/connections.h"
+#include "stacks/limits.h"
 #include "stacks/tunnel_keys.h"
 
 namespace warren::stacks {
@@ -33,7 +34,7 @@ std::optional<Endpoint> endpoint_of(const config::Peer& peer, const ObservedUpli
 ipc::PutPeer put_peer(const config::Customer& customer, const config::Peer& peer, const config::Secrets& secrets,
                       std::size_t queues, const ObservedUplink& uplink) {
     return {{peer.name, listener_of(customer, peer), peer.allowed_ips, endpoint_of(peer, uplink),
-             peer.expires.value_or(WallTime{})},
+             peer.expires.value_or(WallTime{}), limits_of(peer.limits)},
             with_secrets(peer.tunnel, secrets),
             queue_of(config::identity_of(peer.tunnel), queues)};
 }
@@ -56,8 +57,12 @@ ipc::CustomerSettings settings_of(const config::Customer& customer) {
     settings.suspended = customer.state == config::CustomerState::kSuspended;
     settings.mtu = customer.stack.mtu;
     settings.addresses = customer.stack.addresses;
-    settings.rate_up = customer.traffic.rate_up.value_or(0);
-    settings.rate_down = customer.traffic.rate_down.value_or(0);
+    const ipc::Limits limits = limits_of(customer.traffic.limits);
+    settings.rate_up = limits.rate_up;
+    settings.rate_down = limits.rate_down;
+    settings.quota = limits.quota;
+    settings.after_quota = limits.after_quota;
+    settings.max_handshake_rate = customer.max_handshake_rate.value_or(0);
     settings.share = customer.traffic.share;
     return settings;
 }

@@ -121,6 +121,11 @@ std::optional<ConfigLink::Event> ConfigLink::handle(ipc::ConfigMessage message, 
         hang_up("PutAuthChannel without its descriptor");
         return std::nullopt;
     }
+    if (const auto* usage = std::get_if<ipc::PutUsageFile>(&message)) {
+        if (descriptors.size() == 1) return UsagePassed{usage->month, std::move(descriptors.front())};
+        hang_up("PutUsageFile without its descriptor");
+        return std::nullopt;
+    }
     const auto* commit = std::get_if<ipc::Commit>(&message);
     const std::uint64_t number = commit != nullptr ? commit->generation : 0;
     auto finished = staging_.feed(std::move(message), std::move(descriptors));

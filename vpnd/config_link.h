@@ -38,8 +38,13 @@ class ConfigLink {
     struct AuthPassed {
         ipc::Channel channel;
     };
+    // The file of a month of usage; there is no answer.
+    struct UsagePassed {
+        std::uint32_t month = 0;
+        UniqueFd file;
+    };
     // Committed: answer with Applied or Rejected, now or later.
-    using Event = std::variant<Greeted, Committed, AuthPassed>;
+    using Event = std::variant<Greeted, Committed, AuthPassed, UsagePassed>;
 
     // Readable when run() has something to do.
     [[nodiscard]] int fd() const { return loop_.fd(); }

@@ -57,6 +57,7 @@ Daemon::Daemon(std::unique_ptr<io::ControlWorker> control, io::EventLoop loop, C
       link_(std::move(link)),
       customers_(control_->worker_count()),
       counters_(*control_, customers_),
+      usage_(counters_, customers_),
       snapshot_(customers_, *control_, counters_, parts.hello.appliance, parts.aead_backend, std::move(parts.usage)),
       signals_(std::move(parts.signals)),
       memory_lock_(parts.memory_lock) {}
@@ -76,6 +77,8 @@ Status Daemon::start(Parts& parts, crypto::RandomSource& random) {
     if (leases.valid()) WARREN_TRY((*ike)->keep_leases_in(std::move(leases)));
     snapshot_.explain_unserved_by(
         [service = ike->get()](ConnectionIndex connection) { return service->why_unserved(connection); });
+    snapshot_.count_months_by(
+        [this](std::string_view customer, std::string_view peer) { return usage_.of(customer, peer); });
     services_[ipc::ListenerKind::kIke] = std::move(*ike);
     control_->set_keep_record([this](ListenerIndex listener, const control::Record& record) {
         for (const auto& [kind, service] : services_) service->save(io::read_clock(), listener, record);
@@ -99,6 +102,8 @@ Status Daemon::take_over() {
     if (std::exchange(is_in_charge_, true)) return {};
     control_->hold_packets();
     keep_sessions();
+    if (auto usage = std::exchange(usage_passed_, std::nullopt))
+        usage_.keep_in(io::read_clock(), usage->month, std::move(usage->file));
     WARREN_TRY(snapshot_server_->listen());
     return link_.accept_at(std::move(adoption_listener_));
 }
@@ -111,11 +116,13 @@ void Daemon::run() {
         serve();
     }
     for (const auto& [kind, service] : services_) service->flush(io::read_clock());
+    usage_.flush();
 }
 
 Instant Daemon::next_deadline() const {
     Instant earliest = std::min(control_->next_deadline(), snapshot_server_->next_deadline());
     for (const auto& [kind, service] : services_) earliest = std::min(earliest, service->next_deadline());
+    if (is_in_charge_) earliest = std::min(earliest, usage_.next_deadline());
     if (is_refused_) earliest = std::min(earliest, refused_told_ + kRefusedEvery);
     return earliest;
 }
@@ -128,6 +135,7 @@ void Daemon::serve() {
     watch_load(now);
     tell_refused(now);
     for (auto& report : control_->take_reports()) counters_.store(std::move(report));
+    if (is_in_charge_) watch_usage(now);
     finish_commit();
     // One generation at a time: freed indexes are not safe to use before the barrier.
     if (!applying_) {
@@ -149,6 +157,15 @@ void Daemon::handle(ConfigLink::Event event) {
     }
     if (auto* passed = std::get_if<ConfigLink::AuthPassed>(&event))
         return ike_->attach_authd(std::move(passed->channel));
+    if (auto* usage = std::get_if<ConfigLink::UsagePassed>(&event)) {
+        // A predecessor may still write to it.
+        if (!is_in_charge_) {
+            usage_passed_ = std::move(*usage);
+        } else {
+            usage_.keep_in(io::read_clock(), usage->month, std::move(usage->file));
+        }
+        return;
+    }
     commit(std::move(std::get<ConfigLink::Committed>(event)));
 }
 
@@ -167,6 +184,8 @@ void Daemon::show_holdings(const ipc::Hello& hello) {
 void Daemon::commit(ConfigLink::Committed committed) {
     const bool is_news =
         !committed.generation || !committed.generation->is_empty() || committed.number != customers_.generation();
+    std::vector<Rename> renames;
+    if (committed.generation) renames = committed.generation->renames;
     auto changes = committed.generation ? customers_.apply(std::move(*committed.generation))
                                         : Result<Changes>(tl::unexpected<Error>(committed.generation.error()));
     if (!changes) {
@@ -181,6 +200,7 @@ void Daemon::commit(ConfigLink::Committed committed) {
         stopping_ = true;
         return;
     }
+    usage_.rename(renames);
     carry_out(io::read_clock(), std::move(*changes));
     applying_ = Applying{committed.number, is_news};
     control_->post_barrier(++barrier_token_);
@@ -200,10 +220,14 @@ void Daemon::carry_out(Now now, Changes changes) {
     for (const Changes::RemovePeer& remove : changes.remove_peers) {
         control_->remove_peer(now, remove.listener, remove.peer);
         news_log_.forget(remove.customer, remove.peer);
+        usage_.forget(remove.peer);
     }
     for (const Changes::RemoveConnection& gone : changes.remove_connections) {
         services_.at(ipc::ListenerKind::kIke)->remove_connection(now, gone);
-        for (const PeerIndex peer : gone.peers) news_log_.forget(gone.customer, peer);
+        for (const PeerIndex peer : gone.peers) {
+            news_log_.forget(gone.customer, peer);
+            usage_.forget(peer);
+        }
     }
     for (const Changes::ForgetPeer& forget : changes.forget_peers)
         services_.at(forget.kind)->forget_peer(now, forget.listener, forget.identity);
@@ -221,6 +245,7 @@ void Daemon::carry_out(Now now, Changes changes) {
     for (const Changes::ReleasePeer& release : changes.release_peers) {
         control_->assign_peer(release.peer, ListenerIndex{});
         news_log_.forget(release.customer, release.peer);
+        usage_.forget(release.peer);
     }
     for (const Changes::OperateConnection& operation : changes.operate_connections)
         service_of(operation.listener).operate(now, operation.connection, operation.action);
@@ -366,6 +391,13 @@ void Daemon::take_news() {
         if (const CustomerSet::PeerRef about = customers_.find(peer); about.customer != nullptr)
             counters_.note_change(about.customer->index);
     }
+}
+
+void Daemon::watch_usage(Now now) {
+    std::vector<CustomerSet::Spent> spent;
+    usage_.run(now, spent);
+    if (spent.empty()) return;
+    carry_out(now, customers_.note_spent(std::move(spent)));
 }
 
 void Daemon::watch_load(Now now) {

@@ -25,6 +25,7 @@
 #include "vpnd/show/news_log.h"
 #include "vpnd/show/snapshot.h"
 #include "vpnd/show/snapshot_server.h"
+#include "vpnd/usage/usage_book.h"
 
 namespace warren::vpnd {
 
@@ -83,6 +84,8 @@ class Daemon {
     // The first generation is in force: what it did not take over is wiped.
     void end_succession();
     void take_news();
+    // Counts what customers used, and stops those whose quota is spent.
+    void watch_usage(Now now);
     // Says when a listener comes under load, and when none is any more.
     void watch_load(Now now);
     // Names refused senders in the log, the listeners in turn.
@@ -100,6 +103,8 @@ class Daemon {
     ConfigLink link_;
     CustomerSet customers_;
     Counters counters_;
+    UsageBook usage_;
+    std::optional<ConfigLink::UsagePassed> usage_passed_;                     // until it is in charge
     std::map<ipc::ListenerKind, std::unique_ptr<ListenerService>> services_;  // end before control_
     IkeListeners* ike_ = nullptr;                                             // one of services_
     Snapshot snapshot_;

@@ -90,13 +90,17 @@ _vpnctl() {
   _arguments -S \
     '--run-dir[the run directory of the instance]:directory:_files -/' \
     '--config[the configuration]:directory:_files -/' \
-    '--state-dir[where stackd keeps the history]:directory:_files -/' \
+    '--state-dir[where stackd keeps the history and the usage]:directory:_files -/' \
     '--network-dir[where setup writes the file of the uplink]:directory:_files -/' \
     '--remove[apply, customer rm: remove customers without asking]' \
     '--confirm-within[apply: the configuration before comes back after this time]:time:' \
     '--comment[what applies: why, for the history]:text:' \
     '--only[apply: the file of this customer, and no other]:customer:_vpnctl_customers' \
     '--revision[show, diff: this revision of the history]:revision:' \
+    '--month[usage: 2026-11, of UTC]:month:' \
+    '--csv[usage: a table for programs]' \
+    '(-f --follow)'{-f,--follow}'[log: wait for more lines]' \
+    '(-n --lines)'{-n,--lines}'[log: only the last lines]:number:' \
     '--no-apply[write the file, and leave the rest to apply]' \
     '*--network[peer add: a network behind the peer]:network:' \
     '*--address[peer add, customer add: an address]:address:' \
@@ -261,6 +265,10 @@ std::string change_options_of_fish() {
     option("comment", "-x", "what applies: why, for the history");
     option("only", fmt::format("-x -a {}", quoted(kFishCustomers)), "apply: the file of this customer, and no other");
     option("revision", "-x", "show, diff: this revision of the history");
+    option("month", "-x", "usage: 2026-11, of UTC");
+    option("csv", "", "usage: a table for programs");
+    option("follow", "-s f", "log: wait for more lines");
+    option("lines", "-x -s n", "log: only the last lines");
     option("no-apply", "", "write the file, and leave the rest to apply");
     option("network", "-x", "peer add: a network behind the peer");
     option("address", "-x", "peer add, customer add: an address");
@@ -292,7 +300,8 @@ std::string fish() {
         "complete -c vpnctl -l run-dir -r -a '(__fish_complete_directories)' -d 'the run directory of the instance'\n";
     out += "complete -c vpnctl -l config -r -a '(__fish_complete_directories)' -d 'the configuration'\n";
     out +=
-        "complete -c vpnctl -l state-dir -r -a '(__fish_complete_directories)' -d 'where stackd keeps the history'\n";
+        "complete -c vpnctl -l state-dir -r -a '(__fish_complete_directories)' -d 'where stackd keeps the history and "
+        "the usage'\n";
     out +=
         "complete -c vpnctl -l network-dir -r -a '(__fish_complete_directories)' -d 'where setup writes the file of "
         "the uplink'\n";

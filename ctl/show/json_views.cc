@@ -7,6 +7,7 @@
 #include "config/moment.h"
 #include "config/values.h"
 #include "ctl/show/json.h"
+#include "ctl/show/limits.h"
 #include "ctl/show/text_views.h"
 #include "ctl/show/units.h"
 
@@ -55,6 +56,7 @@ Json peer_of(const ipc::PeerSnapshot& peer, const ZoneNames& zones) {
     out["key_in_use"] = has_come ? Json(peer.activity.uses_next_key ? "next" : "present") : Json();
     out["server_key_in_use"] = has_come ? Json(peer.activity.uses_previous_identity ? "previous" : "present") : Json();
     out["expires"] = peer.settings.expires == WallTime{} ? Json() : Json(config::moment_text(peer.settings.expires));
+    add_limits(out, peer.settings.limits, peer.activity.month);
     std::visit([&out](const auto& tunnel) { add_tunnel(out, tunnel); }, peer.tunnel);
     return out;
 }
@@ -84,6 +86,7 @@ Json peer_of(const ipc::ConnectionSnapshot& connection, const ZoneNames& zones) 
     out["lost_because"] = Json();
     out["reason"] = text_or_null(connection.reason);
     out["allowed_ips"] = texts_of(networks_of(connection.settings));
+    add_limits(out, connection.settings.limits, connection.activity.month);
     return out;
 }
 
@@ -202,6 +205,7 @@ std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd,
         entry["rate_up"] = rate_of(customer.settings.rate_up);
         entry["rate_down"] = rate_of(customer.settings.rate_down);
         entry["share"] = customer.settings.share;
+        add_quota(entry, {0, 0, customer.settings.quota, customer.settings.after_quota}, customer.activity.month);
         entry["drops"] = drops_of(customer.activity.drops);
         out["customers"].push_back(std::move(entry));
     }

@@ -11,6 +11,7 @@
 #include "config/identity.h"
 #include "config/moment.h"
 #include "config/rate.h"
+#include "ctl/show/limits.h"
 #include "ctl/show/table.h"
 #include "ctl/show/units.h"
 
@@ -41,6 +42,18 @@ std::string endpoint_of(const std::optional<Endpoint>& endpoint, const ZoneNames
 
 std::string limit_text(std::uint64_t bits_per_second) {
     return bits_per_second == 0 ? "none" : config::rate_text(bits_per_second);
+}
+
+ipc::Limits limits_of(const ipc::CustomerSettings& settings) {
+    return {settings.rate_up, settings.rate_down, settings.quota, settings.after_quota};
+}
+
+bool has_limited_peers(const CustomerStatus& status) {
+    const auto is_limited = [](const auto& settings) { return settings.limits != ipc::Limits{}; };
+    return std::any_of(status.peers.begin(), status.peers.end(),
+                       [&](const ipc::PeerSnapshot& peer) { return is_limited(peer.settings); }) ||
+           std::any_of(status.connections.begin(), status.connections.end(),
+                       [&](const ConnectionStatus& one) { return is_limited(one.connection.settings); });
 }
 
 // "" when there are none.
@@ -246,6 +259,7 @@ std::string customer_text(const CustomerStatus& status, const std::optional<ipc:
                        processor_text(customer.activity.tx_cpu_nanoseconds));
     out += fmt::format("limits      up {}, down {}, share {}\n", limit_text(customer.settings.rate_up),
                        limit_text(customer.settings.rate_down), customer.settings.share);
+    out += month_line(limits_of(customer.settings), customer.activity.month);
     out += fmt::format("dropped     {} packets\n", sum_of(customer.activity.drops));
     for (const auto& [reason, packets] : customer.activity.drops)
         out += fmt::format("            {} {}\n", packets, printable(reason));
@@ -294,11 +308,14 @@ std::string peers_text(const Snapshot& snapshot, bool with_customer) {
                                 {"ALLOWED IPS"}};
     const bool with_keys = std::any_of(snapshot.customers.begin(), snapshot.customers.end(), has_changing_keys);
     if (with_keys) columns.push_back({"KEYS"});
+    const bool with_limits = std::any_of(snapshot.customers.begin(), snapshot.customers.end(), has_limited_peers);
+    if (with_limits) columns.push_back({"LIMITS"});
     if (with_customer) columns.insert(columns.begin(), Column{"CUSTOMER"});
     Table table(std::move(columns));
     for (const CustomerStatus& status : snapshot.customers) {
-        const auto add = [&](std::vector<std::string> row, const std::string& keys) {
+        const auto add = [&](std::vector<std::string> row, const std::string& keys, const std::string& limits) {
             if (with_keys) row.push_back(keys);
+            if (with_limits) row.push_back(limits);
             if (with_customer) row.insert(row.begin(), status.customer.settings.id);
             table.add(std::move(row));
         };
@@ -307,7 +324,7 @@ std::string peers_text(const Snapshot& snapshot, bool with_customer) {
                  short_age(peer.latest_handshake_seconds), bytes_text(peer.activity.rx_bytes),
                  bytes_text(peer.activity.tx_bytes), endpoint_of(peer.activity.endpoint, status.zones),
                  join(peer.settings.allowed_ips, kShownPrefixes, peer.allowed_ips_left_out)},
-                keys_text(status.customer, peer));
+                keys_text(status.customer, peer), limits_text(peer.settings.limits, peer.activity.month));
         }
         for (const auto& [connection, ike_sas] : status.connections) {
             const ipc::ConnectionActivity& activity = connection.activity;
@@ -315,7 +332,7 @@ std::string peers_text(const Snapshot& snapshot, bool with_customer) {
                  short_age(connection.latest_handshake_seconds), bytes_text(activity.rx_bytes),
                  bytes_text(activity.tx_bytes), endpoint_of(activity.endpoint, status.zones),
                  join(networks_of(connection.settings), kShownPrefixes)},
-                "-");
+                "-", limits_text(connection.settings.limits, activity.month));
         }
     }
     return table.text();

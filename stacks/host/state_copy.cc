@@ -15,6 +15,9 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/usage_record.h"
+#include "stacks/host/usage_files.h"
+#include "stacks/host/wall_clock.h"
 
 namespace warren::stacks {
 
@@ -41,6 +44,20 @@ Status copy_data(int from, int to, off_t size) {
         at += read;
     }
     return {};
+}
+
+// What outlives a reboot of the run-dir, by name in it.
+std::vector<std::string> names_in(const std::string& run_dir) {
+    std::vector<std::string> out(kNames.begin(), kNames.end());
+    for (const Month month : months_in(usage_directory(run_dir))) out.push_back("usage/" + month_text(month));
+    std::erase_if(out, [&](const std::string& name) { return ::access((run_dir + "/" + name).c_str(), F_OK) != 0; });
+    return out;
+}
+
+// A month that ended a while ago is not written any more, and its copy is enough.
+bool is_over(const std::string& name, WallTime now) {
+    const auto month = parse_month(std::string_view(name).substr(name.find('/') + 1));
+    return month && *month < month_of({now.nanoseconds - StateCopy::kInterval.count()});
 }
 
 }  // namespace
@@ -100,10 +117,13 @@ void StateCopy::start() {
     if (child == 0) {
         (void)::close_range(3, ~0U, 0);  // a disk that hangs must not keep the lock, nor the channel to vpnd
         (void)::mkdir(state_dir_.c_str(), 0700);
+        (void)::mkdir(usage_directory(state_dir_).c_str(), 0700);
+        const WallTime now = read_wall_clock();
+        remove_old_usage(state_dir_, month_of(now));
         bool failed = false;
-        for (const char* name : kNames) {
-            if (::access((run_dir_ + "/" + name).c_str(), F_OK) != 0) continue;
+        for (const std::string& name : names_in(run_dir_)) {
             const Status copied = copy_file(run_dir_ + "/" + name, state_dir_ + "/" + name);
+            if (copied && is_over(name, now)) ::unlink((run_dir_ + "/" + name).c_str());
             failed = failed || !copied;
             if (!copied && !has_failed_) log(LogLevel::kWarn, "state_not_copied", {{"reason", copied.error().what}});
         }

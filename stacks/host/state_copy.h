@@ -11,8 +11,9 @@
 
 namespace warren::stacks {
 
-// Copies RUN_DIR/timestamps and RUN_DIR/peers to the state directory, seldom and in one piece each, in a child process:
-// nothing waits for a disk that is slow or hangs. A full disk keeps the last copy that was complete. One thread.
+// Copies RUN_DIR/timestamps, RUN_DIR/peers and the files in RUN_DIR/usage to the state directory, seldom and in one
+// piece each, in a child process: nothing waits for a disk that is slow or hangs. A full disk keeps the last copy that
+// was complete. One thread.
 class StateCopy {
   public:
     static constexpr Duration kInterval = std::chrono::minutes(5);
@@ -21,7 +22,7 @@ class StateCopy {
     StateCopy(std::string run_dir, std::string state_dir)
         : run_dir_(std::move(run_dir)), state_dir_(std::move(state_dir)) {}
 
-    // Copies back what the run-dir does not have. Before vpnd gets the files.
+    // Copies back what the run-dir does not have, usage apart (open_usage()). Before vpnd gets the files.
     void restore() const;
     // Starts a copy when one is due, and looks how the last one ended.
     void run(Instant now);

@@ -50,6 +50,7 @@ class PolicyWriter : private Expressions {
         if (rule.from) match(*rule.from, kOriginal);
         if (rule.to) match(*rule.to, kReply);
         if (rule.ports) match(*rule.ports, kReply);
+        if (rule.action == PolicyAction::kLog) return write_log(rule.name);
         count_from(count);
         decide(rule.action);
     }
@@ -122,6 +123,22 @@ class PolicyWriter : private Expressions {
     void accept() { give(NF_ACCEPT); }
 
   private:
+    void write_log(const std::string& name) {
+        match_bits(NFT_CT_STATE, kCtNew);
+        expression("limit", [&] {
+            request_.put_be64(NFTA_LIMIT_RATE, kLoggedPerSecond);
+            request_.put_be64(NFTA_LIMIT_UNIT, 1);
+            request_.put_be32(NFTA_LIMIT_BURST, kLoggedAtOnce);
+            request_.put_be32(NFTA_LIMIT_TYPE, NFT_LIMIT_PKTS);
+        });
+        expression("log", [&] {
+            const std::array group{static_cast<std::uint8_t>(kLogGroup >> 8),
+                                   static_cast<std::uint8_t>(kLogGroup & 0xff)};
+            request_.put(NFTA_LOG_GROUP, group);
+            request_.put(NFTA_LOG_PREFIX, std::string_view(name));
+        });
+    }
+
     void match_family(bool is_v4) {
         load_meta(NFT_META_NFPROTO);
         compare(Bytes(is_v4 ? &kNfprotoIpv4 : &kNfprotoIpv6, 1));
@@ -201,6 +218,7 @@ class PolicyWriter : private Expressions {
                     request_.put_be32(NFTA_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH);
                     request_.put(NFTA_REJECT_ICMP_CODE, Bytes(&kCode, 1));
                 });
+            case PolicyAction::kLog: return;  // decides nothing
         }
     }
 };
@@ -387,7 +405,9 @@ void append_policy(const Policy& policy, const std::map<std::string, RuleCount>&
     }
     if (!policy.rules.empty()) batch.push_back(chain_request(kPolicyChain, NFT_MSG_NEWCHAIN, NLM_F_CREATE));
     for (const PolicyRule& rule : policy.rules) {
-        NetlinkRequest out = rule_request(kPolicyChain, [&](PolicyWriter& writer) { writer.write(rule, take(rule)); });
+        NetlinkRequest out = rule_request(kPolicyChain, [&](PolicyWriter& writer) {
+            writer.write(rule, rule.action == PolicyAction::kLog ? RuleCount{} : take(rule));
+        });
         name_rule(out, rule);
         batch.push_back(std::move(out));
     }

@@ -119,6 +119,10 @@ class RuleMaker {
             if (is_icmp) one.protocol = family == Family::kV4 ? kProtocolIcmp : kProtocolIcmpv6;
             one.from = selector("from", from, family);
             one.to = selector("to", to, family);
+            if (rule.log) {
+                one.action = PolicyAction::kLog;
+                policy_.rules.push_back(one);
+            }
             append(std::move(one), rule.action);
             if (is_for_both) return;
         }
@@ -273,6 +277,7 @@ const char* text_of(PolicyAction action) {
         case PolicyAction::kDrop: return "drop";
         case PolicyAction::kReset: return "reject with tcp reset";
         case PolicyAction::kUnwelcome: return "reject with icmpx admin-prohibited";
+        case PolicyAction::kLog: return "log";
     }
     return "drop";
 }
@@ -293,6 +298,10 @@ std::string render(const PolicyRule& rule) {
     if (rule.from) line += "ct original " + ip_of(*rule.from) + "saddr " + text_of(*rule.from) + " ";
     if (rule.to) line += "ct reply " + ip_of(*rule.to) + "saddr " + text_of(*rule.to) + " ";
     if (rule.ports) line += "ct reply proto-src " + text_of(*rule.ports) + " ";
+    if (rule.action == PolicyAction::kLog)
+        return line + "ct state new limit rate " + std::to_string(kLoggedPerSecond) + "/second burst " +
+               std::to_string(kLoggedAtOnce) + " packets log prefix \"" + rule.name + "\" group " +
+               std::to_string(kLogGroup) + " comment \"" + counter_name(rule) + "\"\n";
     return line + "counter last " + text_of(rule.action) + " comment \"" + counter_name(rule) + "\"\n";
 }
 

@@ -55,7 +55,13 @@ enum class PolicyAction {
     kDrop,
     kReset,      // drop, and end the TCP connection
     kUnwelcome,  // drop, and say by ICMP that it is prohibited
+    kLog,        // tell of the connection's first packet, if not too many were told of, and go on with the next rule
 };
+
+// Where kLog tells: a group of NFLOG in the stack's namespace, and how many packets of each nftables rule.
+inline constexpr std::uint16_t kLogGroup = 21'592;
+inline constexpr std::uint32_t kLoggedPerSecond = 10;
+inline constexpr std::uint32_t kLoggedAtOnce = 20;
 
 // Of the chain `rules`. It matches when every condition that is set holds.
 struct PolicyRule {

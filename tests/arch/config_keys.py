@@ -22,6 +22,8 @@ READER = re.compile(r"^(?:static )?(?:void|bool) read\w*\((?:const Node ?[*&] ?)
 READ = re.compile(r'\bread\w*\(\s*\w+(?:\.|->)(?:find|at)\("([^"]+)"\),\s*(\w+)\.(\w+)(\.emplace_back\(\))?\)')
 # The rest of a table, which only one kind of tunnel has: read(node, to.tunnel.emplace<WireguardTunnel>()).
 READ_REST = re.compile(r"\bread\(\w+, (\w+)\.\w+\.emplace<(\w+)>\(\)\)")
+# Keys of the same table in a struct of their own: read(node, to.limits).
+READ_PART = re.compile(r"\bread\(\w+, (\w+)\.(\w+)\);")
 STRUCT = re.compile(r"^struct (\w+)[^{;]*\{\n(.*?)^\};", re.MULTILINE | re.DOTALL)
 FIELD = re.compile(r"^\s+([\w:]+(?:<.*>)?) (\w+)(?:\s*=[^;]*|\{[^;]*)?;", re.MULTILINE)
 DOCUMENTS = {"kAppliance": "Appliance", "kCustomer": "Customer"}
@@ -47,12 +49,15 @@ def readers(root):
                 calls = found.setdefault(struct, [])
                 calls.extend((key, field, bool(one)) for key, to, field, one in READ.findall(body) if to == name)
                 calls.extend(("", rest, False) for to, rest in READ_REST.findall(body) if to == name)
+                calls.extend(("", "." + part, False) for to, part in READ_PART.findall(body) if to == name)
     return found
 
 
 def fields_of(struct, prefix, known, reading):
     """Path in the schema -> (struct, field), below `struct`."""
     for key, field, is_one in reading.get(struct, []):
+        if field.startswith("."):
+            field = known[struct][1].get(field[1:], "") if struct in known else ""
         if not key:
             yield from fields_of(field, prefix, known, reading)
             continue

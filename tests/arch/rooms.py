@@ -38,6 +38,7 @@ MAY_INCLUDE = {
     "vpnd/customers": ["base/", "ipc/", "vpnd/dataplane/customer_view.h", "vpnd/control/engine.h"],
     "vpnd/show": ["base/", "crypto/", "ipc/", "vpnd/customers/", "vpnd/io/", "vpnd/dataplane/", "vpnd/packet/",
                   "vpnd/turns/", "vpnd/control/"],
+    "vpnd/usage": ["base/", "ipc/", "vpnd/customers/", "vpnd/io/worker_messages.h", "vpnd/show/counters.h"],
     # Descriptors as the control worker takes them.
     "vpnd/listeners/sockets": ["base/", "ipc/", "vpnd/customers/", "vpnd/io/"],
     # What outlives the process.
@@ -60,7 +61,7 @@ MAY_INCLUDE = {
     "ctl/ask": ["base/", "config/parse.h", "ipc/channel.h", "ipc/control_messages.h", "ipc/disabled_peers.h",
                 "ipc/snapshot.h"],
     "ctl/show": ["base/", "config/", "history/revisions.h", "ipc/control_messages.h", "ipc/disabled_peers.h",
-                 "ipc/snapshot.h", "health/", "ctl/ask/"],
+                 "ipc/limits.h", "ipc/snapshot.h", "health/", "ctl/ask/"],
     "ctl/commands": ["base/", "clients/", "config/", "history/", "ipc/control_messages.h", "ipc/snapshot.h", "access/",
                      "health/",
                      *KEY_TYPES, "crypto/passphrase_box.h",
@@ -103,6 +104,7 @@ LIBRARY_OF = {
     "vpnd/listeners": "io",
     "vpnd/customers": "vpnd_core",
     "vpnd/show": "vpnd_core",
+    "vpnd/usage": "vpnd_core",
     "vpnd/listeners/sockets": "vpnd_core",
     "vpnd/listeners/kept": "vpnd_core",
     "vpnd/listeners/wireguard": "vpnd_core",

@@ -69,6 +69,7 @@ class Peer:
     enabled: bool = True
     groups: list = field(default_factory=list)
     expires: str = ""  # as TOML
+    limits: dict = field(default_factory=dict)  # rate_up, rate_down, quota, after_quota
 
     def text(self, customer):
         lines = ["[[wireguard.peer]]", f"name = {_toml(self.name)}", f"public_key = {_toml(self.public_key)}",
@@ -85,6 +86,7 @@ class Peer:
             lines.append(f"expires = {self.expires}")
         if self.groups:
             lines.append(f"groups = {_toml(self.groups)}")
+        lines += [f"{key} = {_toml(value)}" for key, value in self.limits.items()]
         return "\n".join(lines) + "\n"
 
 
@@ -101,13 +103,14 @@ class Customer:
     queues: int = 1
     clamp_mss: bool = True
     devices: list = field(default_factory=list)  # that a test adds in the stack
-    traffic: dict = None  # rate_up, rate_down, share
+    traffic: dict = None  # rate_up, rate_down, share, quota, after_quota
     routes: list = field(default_factory=list)  # (to, via)
     handoff: dict = None
     firewall: dict = None  # and its `rule`s
     nat: dict = None  # and its `forward`s
     listen_port: int = 0  # with `private_key`: a listener of its own
     private_key: str = ""
+    max_handshake_rate: int = 0  # 0: none
     ipsec: connection.Ipsec = None
 
     def text(self):
@@ -124,8 +127,10 @@ class Customer:
         if self.handoff:
             lines += ["", "[handoff]"] + [f"{key} = {_toml(value)}" for key, value in self.handoff.items()]
         lines += _policy("firewall", self.firewall) + _policy("nat", self.nat)
+        if self.max_handshake_rate:
+            lines += ["", "[wireguard]", f"max_handshake_rate = {self.max_handshake_rate}"]
         if self.listen_port:
-            lines += ["", "[wireguard]", f"listen_port = {self.listen_port}",
+            lines += [*([] if self.max_handshake_rate else ["", "[wireguard]"]), f"listen_port = {self.listen_port}",
                       f"private_key = {{ secret = {_toml(f'{self.id}/listener')} }}"]
         tunnels = [peer.text(self.id) for peer in self.peers] + ([self.ipsec.text(self.id)] if self.ipsec else [])
         return "\n".join(lines) + "\n\n" + "\n".join(tunnels)

@@ -10,6 +10,8 @@
 #include <utility>
 #include <variant>
 
+#include "vpnd/customers/make_view.h"
+
 namespace warren::vpnd {
 
 namespace {
@@ -49,44 +51,6 @@ std::set<Id> taken_away(const Generation& generation, const std::vector<Id>& nam
 // No listener of this owner is before it.
 ipc::ListenerId first_of(const std::string& owner) {
     return {owner, ipc::ListenerKind{}};
-}
-
-// As the worker of this queue sees it.
-std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& customer, std::size_t queue) {
-    auto view = std::make_unique<dataplane::CustomerView>();
-    view->index = customer.index;
-    view->life = customer.life;
-    view->id = customer.settings.id;
-    view->suspended = customer.settings.suspended;
-    view->mtu = customer.settings.mtu;
-    view->addresses = customer.settings.addresses;
-    view->rate_up = customer.settings.rate_up;
-    view->rate_down = customer.settings.rate_down;
-    view->share = customer.settings.share;
-    if (customer.settings.suspended) return view;
-
-    std::vector<Lpm<PeerIndex>::Entry> entries;
-    if (customer.workers.size() == 1) view->peers.reserve(customer.peers.size());
-    for (const HeldPeer& peer : customer.peers) {
-        if (peer.config.queue == queue) {
-            view->peers.push_back(peer.index);
-        } else {
-            view->elsewhere[peer.index] = customer.workers[peer.config.queue];
-        }
-        for (const Prefix& prefix : peer.config.settings.allowed_ips) entries.push_back({prefix, peer.index});
-    }
-    for (const HeldConnection& connection : customer.connections) {
-        for (const PeerIndex peer : connection.peers) {
-            if (connection.config.queue == queue) {
-                view->peers.push_back(peer);
-            } else {
-                view->elsewhere[peer] = customer.workers[connection.config.queue];
-            }
-        }
-        append_routes(connection, entries);
-    }
-    view->allowed_ips = Lpm<PeerIndex>(std::move(entries));
-    return view;
 }
 
 // One, or two while its key is changed.
@@ -148,6 +112,30 @@ Result<Changes> CustomerSet::apply(Generation&& generation) {
     for (const ipc::OperateConnection& operation : generation.operations) operate_connection(operation, changes);
     generation_ = generation.number;
     return changes;
+}
+
+bool CustomerSet::is_other(const Spent& spent) const {
+    const HeldCustomer* const held = find(spent.index);
+    return held != nullptr && (held->is_spent != spent.customer || held->spent_tunnels != spent.tunnels);
+}
+
+Changes CustomerSet::note_spent(std::vector<Spent>&& spent) {
+    Changes changes;
+    for (Spent& each : spent) {
+        const auto found = customers_by_index_.find(each.index);
+        if (found == customers_by_index_.end()) continue;
+        HeldCustomer& held = *found->second;
+        held.is_spent = each.customer;
+        held.spent_tunnels = std::move(each.tunnels);
+        for (std::size_t i = 0; i < held.workers.size(); ++i)
+            changes.swap_views.push_back({held.workers[i], make_view(held, i), {}});
+    }
+    return changes;
+}
+
+const HeldCustomer* CustomerSet::find(CustomerIndex index) const {
+    const auto found = customers_by_index_.find(index);
+    return found == customers_by_index_.end() ? nullptr : found->second;
 }
 
 void CustomerSet::settle() {
@@ -385,12 +373,14 @@ void CustomerSet::put_customer(NewCustomer&& customer, Changes& changes) {
         customers_by_index_[held.index] = &held;
     }
     const bool was_served = !is_new && !held.settings.suspended;
+    // Engines have it with each peer.
+    const bool has_other_pace = held.settings.max_handshake_rate != customer.put.settings.max_handshake_rate;
     bool view_changed = is_new || customer.put.has_tun || held.settings != customer.put.settings;
     held.settings = std::move(customer.put.settings);
     held.put = ++puts_;
     if (is_new) held.life = held.put;
     const bool has_other_workers = spread(held, customer.put.queues, changes);
-    if (replace_peers(held, std::move(customer.peers), was_served, changes)) view_changed = true;
+    if (replace_peers(held, std::move(customer.peers), {was_served, has_other_pace}, changes)) view_changed = true;
     if (replace_connections(held, customer, {was_served, has_other_workers}, changes)) view_changed = true;
     if (!customer.tuns.empty()) held.tuns = numbers_of(customer.tuns);
     if (!view_changed) return;
@@ -431,7 +421,7 @@ std::vector<const HeldPeer*> CustomerSet::continued_by(const std::vector<ipc::Pu
     return out;
 }
 
-bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served,
+bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, WhichPut which,
                                 Changes& changes) {
     const std::vector<HeldPeer> old = std::move(held.peers);
     held.peers.clear();
@@ -451,11 +441,11 @@ bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& 
         const HeldPeer* const known = continued[i];
         if (known != nullptr) stays.insert(known);
         const PeerIndex index = known != nullptr ? known->index : peer_indexes_.allocate();
-        const bool put = is_served && (known == nullptr || !was_served || known->config != config);
+        const bool put = is_served && (known == nullptr || which.all || !which.was_served || known->config != config);
         view_changed = view_changed || known == nullptr ||
                        known->config.settings.allowed_ips != config.settings.allowed_ips ||
-                       known->config.queue != config.queue;
-        if (!is_served && was_served && known != nullptr)
+                       known->config.settings.limits != config.settings.limits || known->config.queue != config.queue;
+        if (!is_served && which.was_served && known != nullptr)
             changes.remove_peers.push_back({listener.index, index, held.index});
         for (const PeerIdentity& identity : identities_of(config)) {
             listener.owners[identity] = held.index;

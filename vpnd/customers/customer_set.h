@@ -36,9 +36,11 @@ struct HeldCustomer {
     std::vector<HeldPeer> peers;
     std::optional<ipc::IpsecCustomer> ipsec;
     std::vector<HeldConnection> connections;
-    std::uint64_t put = 0;   // grows with every configuration of a customer that is taken
-    std::uint64_t life = 0;  // its first `put`: no other customer has had it, whatever index it has
-    std::vector<int> tuns;   // its queues; owned by their data workers, ours to pass on until DropCustomer is posted
+    std::uint64_t put = 0;                // grows with every configuration of a customer that is taken
+    std::uint64_t life = 0;               // its first `put`: no other customer has had it, whatever index it has
+    bool is_spent = false;                // its quota
+    std::set<std::string> spent_tunnels;  // the peers and connections whose quotas are, by name
+    std::vector<int> tuns;  // its queues; owned by their data workers, ours to pass on until DropCustomer is posted
 };
 struct HeldListener {
     ListenerIndex index;
@@ -133,6 +135,16 @@ class CustomerSet {
 
     // All or nothing: an error changes nothing. A customer whose config did not change gets no change.
     [[nodiscard]] Result<Changes> apply(Generation&& generation);
+    // Whose quota is spent of a customer: that of all, and those of peers and connections, by name.
+    struct Spent {
+        CustomerIndex index;
+        bool customer = false;
+        std::set<std::string> tunnels;
+    };
+    // Whether that is news.
+    [[nodiscard]] bool is_other(const Spent& spent) const;
+    // Only views change. Of customers that are gone it is ignored.
+    [[nodiscard]] Changes note_spent(std::vector<Spent>&& spent);
     // The changes were carried out by engines and data workers: freed indexes may be given out again.
     void settle();
 
@@ -142,6 +154,8 @@ class CustomerSet {
     [[nodiscard]] const std::unordered_map<std::string, HeldCustomer>& customers() const { return customers_; }
     [[nodiscard]] const std::map<ipc::ListenerId, HeldListener>& listeners() const { return listeners_; }
     [[nodiscard]] const HeldCustomer* customer(const std::string& id) const;
+    // Null when there is none (any more).
+    [[nodiscard]] const HeldCustomer* find(CustomerIndex index) const;
     [[nodiscard]] const HeldListener* listener(ListenerIndex index) const;
     // Where the peers of a customer come to: of each kind its own listener, else the appliance's.
     [[nodiscard]] std::vector<const HeldListener*> listeners_of(const std::string& customer) const;
@@ -179,8 +193,12 @@ class CustomerSet {
     using PeersBefore = std::map<ListenerIndex, std::unordered_map<PeerIdentity, const HeldPeer*>>;
     [[nodiscard]] std::vector<const HeldPeer*> continued_by(const std::vector<ipc::PutPeer>& peers,
                                                             const PeersBefore& before) const;
+    struct WhichPut {
+        bool was_served = false;  // false: all
+        bool all = false;         // those that stay as they are, too
+    };
     // True when the data plane must know: other peers or other allowed_ips.
-    bool replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served, Changes& changes);
+    bool replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, WhichPut which, Changes& changes);
     // The same for connections.
     struct Before {
         bool was_served = false;

@@ -103,6 +103,10 @@ bool CustomerSet::replace_connections(HeldCustomer& held, NewCustomer& customer,
         next.listener = listeners_.at(kIkeListener).index;
         next.config = std::move(config);
         next.places = places_of(next.config.settings.children);
+        // Rates and quotas are the data plane's: its sessions need not begin anew for them.
+        const bool has_other_limits =
+            known != nullptr &&
+            std::exchange(known->config.settings.limits, next.config.settings.limits) != next.config.settings.limits;
         const bool is_same = known != nullptr && known->config == next.config && known->listener == next.listener;
         // What leads to its sessions is told to each worker of the customer.
         const bool is_known_everywhere = !was.had_other_workers || next.has_fixed_routes();
@@ -111,7 +115,7 @@ bool CustomerSet::replace_connections(HeldCustomer& held, NewCustomer& customer,
             changes.remove_connections.push_back({known->listener, held.index, known->index, known->peers});
         const bool moved = known == nullptr || known->config.queue != next.config.queue;
         const bool other_peers = assign_peers(held.index, next, known, changes);
-        view_changed = view_changed || moved || other_peers || !same_routes(next, *known);
+        view_changed = view_changed || moved || other_peers || has_other_limits || !same_routes(next, *known);
         const Place place{held.index, static_cast<std::uint32_t>(held.connections.size()), true};
         for (const PeerIndex peer : next.peers) put_place(peer, place);
         if (connection_places_.size() <= next.index.value) connection_places_.resize(next.index.value + std::size_t{1});

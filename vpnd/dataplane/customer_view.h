@@ -12,6 +12,16 @@
 
 namespace warren::dataplane {
 
+// What peers may do that share it: those of one peer or of one session of a connection. A rate of 0 is no limit.
+struct PeerLimit {
+    std::vector<PeerIndex> peers;  // one at least, all of them this worker's
+    std::uint64_t rate_up = 0;     // bits per second into the stack
+    std::uint64_t rate_down = 0;   // and out of it
+    bool is_blocked = false;       // its quota is spent: no packet passes
+
+    bool operator==(const PeerLimit&) const = default;
+};
+
 struct CustomerView {
     CustomerIndex index;
     std::uint64_t life = 0;  // tells it from another customer that has the index before or after it
@@ -22,6 +32,8 @@ struct CustomerView {
     std::uint64_t rate_up = 0;      // bits per second into the stack, 0 = no limit
     std::uint64_t rate_down = 0;    // and out of it
     std::uint32_t share = 1;        // weight against other customers
+    bool is_blocked = false;        // its quota is spent: no packet passes
+    std::vector<PeerLimit> limits;  // of the peers that have one
     std::vector<PeerIndex> peers;   // its enabled peers whose sessions are this worker's
     Lpm<PeerIndex> allowed_ips;     // over all peers, also other workers': inbound source check and outbound FIB
     std::unordered_map<PeerIndex, std::uint32_t> elsewhere;  // its enabled peers of other workers, and whose they are

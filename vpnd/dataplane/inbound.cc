@@ -310,15 +310,27 @@ void Inbound::deliver(Instant now, const Candidate& message, Output& out) {
         return customer.drops.add(DropReason::kSelectorMismatch);
     if (const auto allowed = check_source(*inner, *message.peer, customer); !allowed)
         return customer.drops.add(allowed.error());
-    if (customer.inbound.limits() && !customer.inbound.pass(now, inner->bytes().size()))
-        return wait(*inner, message.peer->index, customer);
+    if (customer.is_limited && !admit(now, *inner, *message.peer, customer)) return;
     pass_on(customer, message.peer->index, message.session->framing, *inner, out);
 }
 
-[[gnu::noinline]] void Inbound::wait(const InnerPacket& inner, PeerIndex peer, Customer& customer) {
+// The peer's rate, then its customer's. False: it waits, or was dropped.
+[[gnu::noinline]] bool Inbound::admit(Instant now, const InnerPacket& inner, const Peer& peer, Customer& customer) {
+    PeerRates* const rates = peer.rates;
+    if (customer.view->is_blocked || (rates != nullptr && rates->is_blocked)) {
+        customer.drops.add(DropReason::kQuotaSpent);
+        return false;
+    }
     const Bytes packet = inner.bytes();
-    roster_.shaping.wait(customer, customer.inbound, hash_of(inbound_flow(inner)),
-                         {peer, {packet.begin(), packet.end()}, packet.size()}, DropReason::kRateUpExceeded);
+    const auto copy = [&] { return Shaper::Packet{peer.index, {packet.begin(), packet.end()}, packet.size()}; };
+    if (rates != nullptr && !rates->inbound.pass(now, packet.size())) {
+        roster_.shaping.wait(customer, *rates, rates->inbound, hash_of(inbound_flow(inner)), copy(),
+                             DropReason::kPeerRateUpExceeded);
+        return false;
+    }
+    if (customer.inbound.pass(now, packet.size())) return true;
+    roster_.shaping.wait(customer, customer.inbound, hash_of(inbound_flow(inner)), copy(), DropReason::kRateUpExceeded);
+    return false;
 }
 
 // A peer, or all of its sessions, may have gone meanwhile: what it sent before goes with them.
@@ -327,18 +339,31 @@ void Inbound::release(Instant now, Customer& customer, Output& out) {
     while (released_.size() < kBatch) {
         auto packet = roster_.shaping.pop(now, customer.inbound);
         if (!packet) break;
-        const Peer* const peer = roster_.find(packet->peer);
-        const bool is_its = peer != nullptr && peer->customer == customer.view->index && !peer->sessions.empty();
-        const Session* const session = is_its ? roster_.find(peer->sessions.front()) : nullptr;
-        const auto inner = InnerPacket::parse(packet->bytes);
-        if (session == nullptr || !inner) {
-            customer.drops.add(DropReason::kSessionExpired);
-            continue;
+        release(customer, std::move(*packet), out);
+    }
+    for (PeerRates* const rates : customer.waiting) {
+        while (released_.size() < kBatch) {
+            auto packet = roster_.shaping.pop(now, rates->inbound);
+            if (!packet) break;
+            if (customer.inbound.pass(now, packet->size)) {
+                release(customer, std::move(*packet), out);
+            } else if (const auto inner = InnerPacket::parse(packet->bytes)) {
+                const std::uint32_t flow = hash_of(inbound_flow(*inner));
+                roster_.shaping.wait(customer, customer.inbound, flow, std::move(*packet), DropReason::kRateUpExceeded);
+            }
         }
-        released_.push_back(std::move(*packet));
-        pass_on(customer, peer->index, session->framing, *inner, out);
     }
     coalescer_.finish(out);
+}
+
+void Inbound::release(Customer& customer, Shaper::Packet packet, Output& out) {
+    const Peer* const peer = roster_.find(packet.peer);
+    const bool is_its = peer != nullptr && peer->customer == customer.view->index && !peer->sessions.empty();
+    const Session* const session = is_its ? roster_.find(peer->sessions.front()) : nullptr;
+    const auto inner = InnerPacket::parse(packet.bytes);
+    if (session == nullptr || !inner) return customer.drops.add(DropReason::kSessionExpired);
+    released_.push_back(std::move(packet));
+    pass_on(customer, peer->index, session->framing, *inner, out);
 }
 
 // The longest prefix over all peers of the customer must lead to this one: a source within this peer's prefixes that

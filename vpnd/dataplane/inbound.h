@@ -86,7 +86,8 @@ class Inbound {
     void note_received(Instant now, const Candidate& message, bool newest, Output& out);
     void confirm(Instant now, Session& session, Peer& peer, Customer& customer, Output& out);
     void deliver(Instant now, const Candidate& message, Output& out);
-    void wait(const InnerPacket& inner, PeerIndex peer, Customer& customer);
+    [[nodiscard]] bool admit(Instant now, const InnerPacket& inner, const Peer& peer, Customer& customer);
+    void release(Customer& customer, Shaper::Packet packet, Output& out);
     void pass_on(const Customer& customer, PeerIndex peer, const Framing& framing, const InnerPacket& inner,
                  Output& out);
     [[nodiscard]] static Checked<void> check_source(const InnerPacket& inner, Peer& peer, const Customer& customer);

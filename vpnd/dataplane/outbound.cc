@@ -62,16 +62,30 @@ void Outbound::release(Instant now, Customer& customer, Output& out) {
     for (std::size_t i = 0; i < kReleased && available() > 0; ++i) {
         auto waiting = roster_.shaping.pop(now, customer.outbound);
         if (!waiting) return;
-        const auto packet = SuperPacket::parse(waiting->bytes);
-        if (!packet) continue;  // it was parsed before it waited
-        const PeerIndex* const owner = customer.peer_for(packet->inner().destination());
-        Peer* const peer = owner == nullptr ? nullptr : roster_.find(*owner);
-        if (peer == nullptr || !peer->has_endpoint) {
-            customer.drops.add(DropReason::kNoPeerForDestination);
-            continue;
-        }
-        send_or_stage<Rate::kPaid>(now, *packet, *peer, customer, out);
+        release(now, customer, waiting->bytes, out);
     }
+    for (PeerRates* const rates : customer.waiting) {
+        for (std::size_t i = 0; i < kReleased && available() > 0; ++i) {
+            auto waiting = roster_.shaping.pop(now, rates->outbound);
+            if (!waiting) break;
+            if (customer.outbound.pass(now, waiting->size)) {
+                release(now, customer, waiting->bytes, out);
+            } else if (const auto packet = SuperPacket::parse(waiting->bytes)) {
+                const std::uint32_t flow = hash_of(outbound_flow(packet->inner()));
+                roster_.shaping.wait(customer, customer.outbound, flow, std::move(*waiting),
+                                     DropReason::kRateDownExceeded);
+            }
+        }
+    }
+}
+
+void Outbound::release(Instant now, Customer& customer, MutableBytes waited, Output& out) {
+    const auto packet = SuperPacket::parse(waited);
+    if (!packet) return;  // it was parsed before it waited
+    const PeerIndex* const owner = customer.peer_for(packet->inner().destination());
+    Peer* const peer = owner == nullptr ? nullptr : roster_.find(*owner);
+    if (peer == nullptr || !peer->has_endpoint) return customer.drops.add(DropReason::kNoPeerForDestination);
+    send_or_stage<Rate::kPaid>(now, *packet, *peer, customer, out);
 }
 
 template <Outbound::Rate rate>
@@ -88,7 +102,7 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
     std::size_t padded = framing.padded_size(size, view.mtu);  // of all but a shorter last one
     std::size_t message = padded + framing.overhead;
     if (message * packet.count() > session.bytes_left()) return hold(now, packet, peer, customer, out);
-    const bool may_wait = rate == Rate::kToCharge && customer.outbound.limits();
+    const bool may_wait = rate == Rate::kToCharge && customer.is_limited;
     std::size_t bytes = 0;
     std::size_t sent = 0;
     for (; sent < packet.count(); ++sent) {
@@ -97,10 +111,7 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
             padded = framing.padded_size(size, view.mtu);
             message = padded + framing.overhead;
         }
-        if (may_wait && !customer.outbound.pass(now, size)) {
-            wait(packet, sent, customer);
-            break;
-        }
+        if (may_wait && !admit(now, packet, sent, size, peer, customer)) break;
         std::uint8_t* const text = egress_.append(now, peer, session, traffic_class, padded, out);
         if (text == nullptr) {
             customer.drops.add(DropReason::kBuffersExhausted, packet.count() - sent);
@@ -117,14 +128,38 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
         (void)reports_.ask_for_session(now, peer, {peer.index, std::nullopt, session.local_id}, out);
 }
 
-// Those from number `first` on, laid out like reads from a TUN, so that they are sent the same way later.
-[[gnu::noinline]] void Outbound::wait(const SuperPacket& packet, std::size_t first, Customer& customer) {
+// The one of number `at`, of this size: the peer's rate, then its customer's. False: it and those behind it wait, or
+// were dropped.
+[[gnu::noinline]] bool Outbound::admit(Instant now, const SuperPacket& packet, std::size_t at, std::size_t size,
+                                       const Peer& peer, Customer& customer) {
+    PeerRates* const rates = peer.rates;
+    if (customer.view->is_blocked || (rates != nullptr && rates->is_blocked)) {
+        customer.drops.add(DropReason::kQuotaSpent, packet.count() - at);
+        return false;
+    }
+    if (rates != nullptr && !rates->outbound.pass(now, size)) {
+        wait(packet, at, customer, rates);
+        return false;
+    }
+    if (customer.outbound.pass(now, size)) return true;
+    wait(packet, at, customer, nullptr);
+    return false;
+}
+
+// Those from number `first` on, laid out like reads from a TUN, so that they are sent the same way later. For `rates`,
+// or the customer's rate where that is null.
+void Outbound::wait(const SuperPacket& packet, std::size_t first, Customer& customer, PeerRates* rates) {
     const std::uint32_t flow = hash_of(outbound_flow(packet.inner()));
     for (std::size_t i = first; i < packet.count(); ++i) {
         const std::size_t size = packet.size_of(i);
         Shaper::Packet copy{{}, StagedPacket(kOffloadHeaderSize + size), size};
         packet.write(i, copy.bytes.data() + kOffloadHeaderSize);
-        roster_.shaping.wait(customer, customer.outbound, flow, std::move(copy), DropReason::kRateDownExceeded);
+        if (rates != nullptr) {
+            roster_.shaping.wait(customer, *rates, rates->outbound, flow, std::move(copy),
+                                 DropReason::kPeerRateDownExceeded);
+        } else {
+            roster_.shaping.wait(customer, customer.outbound, flow, std::move(copy), DropReason::kRateDownExceeded);
+        }
     }
 }
 

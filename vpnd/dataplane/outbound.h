@@ -35,7 +35,10 @@ class Outbound {
     void send_or_stage(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Output& out);
     template <Rate rate>
     void send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session, Output& out);
-    void wait(const SuperPacket& packet, std::size_t first, Customer& customer);
+    [[nodiscard]] bool admit(Instant now, const SuperPacket& packet, std::size_t at, std::size_t size, const Peer& peer,
+                             Customer& customer);
+    void wait(const SuperPacket& packet, std::size_t first, Customer& customer, PeerRates* rates);
+    void release(Instant now, Customer& customer, MutableBytes waited, Output& out);
     void hold(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Output& out);
     void stage(const SuperPacket& packet, Peer& peer, Customer& customer);
     static void count_sent(Peer& peer, Customer& customer, Session& session, std::size_t messages, std::size_t bytes);

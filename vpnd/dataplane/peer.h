@@ -31,6 +31,15 @@ using StagedPacket = std::vector<std::uint8_t>;
 inline constexpr std::size_t kStagedPackets = 128;  // per peer, the oldest is dropped (conformance D7)
 inline constexpr std::size_t kStagedQueueBytes = kStagedPackets * sizeof(StagedPacket);  // of an empty queue
 
+// The rates of a peer, or of several that share them (PeerLimit).
+struct PeerRates {
+    std::vector<PeerIndex> peers;
+    Shaper inbound;  // as the customer's, before it
+    Shaper outbound;
+    bool is_blocked = false;
+    bool is_waiting = false;  // is in Customer::waiting
+};
+
 // The sessions that follow each other for one part of a peer's traffic; in WireGuard all of it. The table owns them.
 struct Flow {
     std::uint8_t number = 0;
@@ -65,6 +74,7 @@ struct Peer {
     TrafficCounters traffic;
     TrafficCounters traffic_before;  // of `traffic`, that of others who had the peer before (CountAnew)
     std::unique_ptr<BoundedQueue<StagedPacket>> staged;  // only while packets wait
+    PeerRates* rates = nullptr;                          // null: only the customer's apply. Of Customer::rates
 
     void move_to(const Endpoint& to, const LocalAddress& from) {
         has_endpoint = true;
@@ -102,7 +112,12 @@ struct Customer {
     Policer admission;  // network to stack, before decryption
     Shaper inbound;     // network to stack, opened packets
     Shaper outbound;
-    Instant release_at = kNever;  // when Shaping looks at its packets that wait
+    // Whether a packet may have to wait, or may not pass: else there is neither a rate nor a quota that is spent. May
+    // be true without need.
+    bool is_limited = false;
+    std::vector<std::unique_ptr<PeerRates>> rates;  // of its peers that have some
+    std::vector<PeerRates*> waiting;                // of these, those for which packets wait
+    Instant release_at = kNever;                    // when Shaping looks at its packets that wait
     std::size_t staged_bytes = 0;
     Joining joining;  // what its TUN takes
 

@@ -35,12 +35,6 @@ void Roster::swap_customer(std::unique_ptr<const CustomerView> view, Joining joi
     Customer& customer = *customers_[index.value];
     const std::unique_ptr<const CustomerView> before = std::exchange(customer.view, std::move(view));
     customer.joining = joining;
-    customer.admission.set_rate(customer.view->rate_up * kAdmittedTimesRate);
-    customer.inbound.set_rate(customer.view->rate_up);
-    customer.outbound.set_rate(customer.view->rate_down);
-    if (customer.view->suspended) shaping.drop(customer, DropReason::kCustomerSuspended);
-    shaping.arm(customer);
-
     std::vector<PeerIndex> kept = customer.view->peers;
     std::sort(kept.begin(), kept.end());
     if (before != nullptr) {
@@ -56,9 +50,50 @@ void Roster::swap_customer(std::unique_ptr<const CustomerView> view, Joining joi
         Peer* const here = find(peer);
         if (customer.view->suspended && here != nullptr && here->customer == index) suspend(*here);
     }
+    put_limits(customer, before.get());
     change_prefixes(customer, [&](LivePrefixes& prefixes) {
         prefixes.keep_if([&](PeerIndex peer) { return has_peer(customer, peer); });
     });
+}
+
+void Roster::put_limits(Customer& customer, const CustomerView* before) {
+    const CustomerView& view = *customer.view;
+    customer.admission.set_rate(view.rate_up * kAdmittedTimesRate);
+    customer.inbound.set_rate(view.rate_up);
+    customer.outbound.set_rate(view.rate_down);
+    // The peers may be others though their limits are the same: another one may have an index.
+    if (!view.limits.empty() || (before != nullptr && !before->limits.empty())) put_peer_limits(customer);
+    if (view.suspended) shaping.drop(customer, DropReason::kCustomerSuspended);
+    if (view.is_blocked) shaping.drop(customer, DropReason::kQuotaSpent);
+    customer.is_limited =
+        customer.inbound.limits() || customer.outbound.limits() || !customer.rates.empty() || view.is_blocked;
+    shaping.arm(customer);
+}
+
+// Those that stay keep what they owe and what waits.
+void Roster::put_peer_limits(Customer& customer) {
+    std::unordered_map<PeerIndex, std::unique_ptr<PeerRates>> before;  // by their first peer
+    for (std::unique_ptr<PeerRates>& rates : customer.rates) {
+        for (const PeerIndex peer : rates->peers) {
+            if (Peer* const here = find(peer); here != nullptr && here->rates == rates.get()) here->rates = nullptr;
+        }
+        before[rates->peers.front()] = std::move(rates);
+    }
+    customer.rates.clear();
+    for (const PeerLimit& limit : customer.view->limits) {
+        auto known = before.extract(limit.peers.front());
+        auto& rates = customer.rates.emplace_back(known ? std::move(known.mapped()) : std::make_unique<PeerRates>());
+        rates->peers = limit.peers;
+        rates->inbound.set_rate(limit.rate_up);
+        rates->outbound.set_rate(limit.rate_down);
+        rates->is_blocked = limit.is_blocked;
+        if (limit.is_blocked) shaping.drop(customer, *rates, DropReason::kQuotaSpent);
+        for (const PeerIndex peer : limit.peers) {
+            if (Peer* const here = find(peer); here != nullptr && here->customer == customer.view->index)
+                here->rates = rates.get();
+        }
+    }
+    for (const auto& [peer, rates] : before) shaping.drop(customer, *rates, DropReason::kSessionExpired);
 }
 
 void Roster::drop_customer(CustomerIndex index) {

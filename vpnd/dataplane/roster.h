@@ -82,6 +82,9 @@ class Roster {
     void add_peer(PeerIndex peer, CustomerIndex customer);
     void remove_peer(PeerIndex peer, CustomerIndex customer);
     void suspend(Peer& peer);
+    // The customer's rates and those of its peers, as its view says.
+    void put_limits(Customer& customer, const CustomerView* before);
+    void put_peer_limits(Customer& customer);
     // Here or with another worker.
     [[nodiscard]] bool has_peer(const Customer& customer, PeerIndex peer) const;
     // Its live prefixes are changed by `change`.

@@ -1,8 +1,10 @@
 // Which customers have packets that wait for their rate, and when the next of them may go.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <queue>
+#include <utility>
 #include <vector>
 
 #include "vpnd/dataplane/peer.h"
@@ -12,19 +14,33 @@ namespace warren::dataplane {
 // One data worker.
 class Shaping {
   public:
+    // Of all customers, whose packets wait for rates of their own: each takes some 15 kB beside its packets.
+    static constexpr std::size_t kMostWaiting = 4'096;
+
     // The packet waits, or is dropped and counted with `reason` when there is no room.
     void wait(Customer& customer, Shaper& shaper, std::uint32_t flow, Shaper::Packet packet, DropReason reason) {
         if (!shaper.has_room(flow, packet.bytes.size(), memory_)) return customer.drops.add(reason);
         shaper.push(flow, std::move(packet), memory_);
-        arm(customer);
+        arm_at(customer, shaper.next_due());
+    }
+    // The same for a rate of its peers: `shaper` is one of `rates`.
+    void wait(Customer& customer, PeerRates& rates, Shaper& shaper, std::uint32_t flow, Shaper::Packet packet,
+              DropReason reason) {
+        if (!rates.is_waiting && waiting_ >= kMostWaiting) return customer.drops.add(reason);
+        wait(customer, shaper, flow, std::move(packet), reason);
+        if (shaper.empty() || std::exchange(rates.is_waiting, true)) return;
+        customer.waiting.push_back(&rates);
+        ++waiting_;
     }
     [[nodiscard]] std::optional<Shaper::Packet> pop(Instant now, Shaper& shaper) { return shaper.pop(now, memory_); }
     // Looks anew at when the customer's next packet may go. To be called after some were popped, or its rate changed.
     void arm(Customer& customer) {
-        const Instant due = std::min(customer.inbound.next_due(), customer.outbound.next_due());
-        if (due >= customer.release_at) return;
-        customer.release_at = due;
-        due_.push({due, customer.view->index});
+        Instant due = std::min(customer.inbound.next_due(), customer.outbound.next_due());
+        std::erase_if(customer.waiting, [&](PeerRates* rates) {
+            due = std::min({due, rates->inbound.next_due(), rates->outbound.next_due()});
+            return forget_if_empty(*rates);
+        });
+        arm_at(customer, due);
     }
     // A customer some of whose packets may go. The caller pops them and arms it again. `find`: the customer of an
     // index, null when there is none.
@@ -46,9 +62,30 @@ class Shaping {
     // What waits is dropped and counted.
     void drop(Customer& customer, DropReason reason) {
         customer.drops.add(reason, customer.inbound.clear(memory_) + customer.outbound.clear(memory_));
+        for (PeerRates* rates : std::vector(customer.waiting)) drop(customer, *rates, reason);
+    }
+    // The same of some peers only.
+    void drop(Customer& customer, PeerRates& rates, DropReason reason) {
+        customer.drops.add(reason, rates.inbound.clear(memory_) + rates.outbound.clear(memory_));
+        if (forget_if_empty(rates)) std::erase(customer.waiting, &rates);
     }
 
   private:
+    void arm_at(Customer& customer, Instant due) {
+        if (due >= customer.release_at) return;
+        customer.release_at = due;
+        due_.push({due, customer.view->index});
+    }
+    // True when it was waiting, and is no more.
+    bool forget_if_empty(PeerRates& rates) {
+        if (!rates.is_waiting || !rates.inbound.empty() || !rates.outbound.empty()) return false;
+        rates.inbound.trim();
+        rates.outbound.trim();
+        rates.is_waiting = false;
+        --waiting_;
+        return true;
+    }
+
     struct Due {
         Instant at;
         CustomerIndex customer;
@@ -56,6 +93,7 @@ class Shaping {
     };
 
     ShaperMemory memory_;
+    std::size_t waiting_ = 0;  // PeerRates::is_waiting, of all customers
     std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
 };
 

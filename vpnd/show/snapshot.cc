@@ -26,7 +26,8 @@ std::vector<ipc::DropCount> occurred(std::span<const std::uint64_t> drops) {
 ipc::PeerSettings shown_of(const ipc::PeerSettings& all) {
     if (all.allowed_ips.size() <= ipc::PeerSnapshot::kMostPrefixes) return all;
     const auto first = all.allowed_ips.begin();
-    return {all.name, all.listener, {first, first + ipc::PeerSnapshot::kMostPrefixes}, all.endpoint, all.expires};
+    return {all.name,     all.listener, {first, first + ipc::PeerSnapshot::kMostPrefixes},
+            all.endpoint, all.expires,  all.limits};
 }
 
 control::PeerStatus status_of(const io::ControlWorker& control, const HeldPeer& peer) {
@@ -168,6 +169,7 @@ ipc::CustomerActivity Snapshot::activity_of(const HeldCustomer& customer) const 
     out.rx_cpu_nanoseconds = static_cast<std::uint64_t>(meters.inbound.processor.count());
     out.tx_cpu_nanoseconds = static_cast<std::uint64_t>(meters.outbound.processor.count());
     out.drops = occurred(counters_.drops(customer.index));
+    out.month = month_of(customer.settings.id, "");
     return out;
 }
 
@@ -188,6 +190,7 @@ ipc::PeerActivity Snapshot::activity_of(const HeldCustomer& customer, std::size_
     out.uses_next_key = status.uses_next_key;
     out.uses_previous_identity = status.uses_previous_identity;
     out.is_expired = status.is_expired;
+    out.month = month_of(customer.settings.id, peer.config.settings.name);
     out.newest_seconds = static_cast<std::uint64_t>(std::max<std::int64_t>(status.newest.count(), 0));
     return out;
 }

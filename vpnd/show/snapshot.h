@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -49,7 +50,14 @@ class Snapshot {
     using WhyUnserved = std::function<std::string(ConnectionIndex)>;
     void explain_unserved_by(WhyUnserved why) { why_unserved_ = std::move(why); }
 
+    // Asked what a customer used in this month, and its peer or connection of that name; until then it is nothing.
+    using MonthOf = std::function<ipc::MonthUsage(std::string_view customer, std::string_view peer)>;
+    void count_months_by(MonthOf month_of) { month_of_ = std::move(month_of); }
+
   private:
+    [[nodiscard]] ipc::MonthUsage month_of(std::string_view customer, std::string_view peer) const {
+        return month_of_ ? month_of_(customer, peer) : ipc::MonthUsage{};
+    }
     [[nodiscard]] std::string reason_of(const HeldCustomer& customer, const HeldConnection& connection,
                                         const std::optional<control::ConnectionStatus>& status) const;
     // Nothing: no engine serves it.
@@ -68,6 +76,7 @@ class Snapshot {
     std::string aead_backend_;
     ProcessUsage usage_;
     WhyUnserved why_unserved_;
+    MonthOf month_of_;
 };
 
 }  // namespace warren::vpnd

@@ -101,6 +101,7 @@ ipc::ConnectionActivity Snapshot::activity_of(const HeldCustomer& customer, cons
         out.rx_bytes += counters.rx_bytes;
         out.tx_bytes += counters.tx_bytes;
     }
+    out.month = month_of(customer.settings.id, connection.config.settings.name);
     out.lost_because = status.lost_because;
     out.rekeys = status.rekeys;
     out.failures = status.failures;

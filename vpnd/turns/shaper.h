@@ -1,5 +1,5 @@
-// A customer's rate in one direction: what exceeds it for a moment waits in a short queue, what exceeds it for longer
-// is dropped.
+// A customer's or a peer's rate in one direction: what exceeds it for a moment waits in a short queue, what exceeds it
+// for longer is dropped.
 #pragma once
 
 #include <array>
@@ -69,6 +69,10 @@ class Shaper {
     [[nodiscard]] Instant next_due() const { return packets_ == 0 ? kNever : bucket_.opens_at(); }
     // Forgets what waits; returns how many packets that were.
     std::size_t clear(ShaperMemory& memory);
+    // Gives back what an empty queue takes.
+    void trim() {
+        if (packets_ == 0) queue_.reset();
+    }
 
   private:
     static constexpr std::size_t kFlows = 256;

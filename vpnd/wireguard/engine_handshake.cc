@@ -168,6 +168,11 @@ void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes dat
     if (is_under_load(now.instant) && !customers.allow(now.instant, peer->config.customer)) {
         return count(DropReason::kCustomerRateLimited);
     }
+    if (const std::uint32_t most = peer->config.handshakes_per_second; most != 0) {
+        const TokenRate rate{most, most};
+        if (!handshake_budgets[peer->config.customer].take(now.instant, rate))
+            return count(DropReason::kCustomerHandshakeRate);
+    }
 
     entry->latest(which) = timestamp;
     peer->last_initiation_accepted = now.instant;

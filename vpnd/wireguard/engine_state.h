@@ -202,6 +202,8 @@ struct Engine::State {
     TokenBucket all_known_sources;
     TokenBucket cookie_replies;
     control::RateLimiter<CustomerIndex> customers;
+    // Of customers with PeerConfig::handshakes_per_second: at most as many as there were customers at once.
+    std::unordered_map<CustomerIndex, TokenBucket> handshake_budgets;
     bool queue_is_long = false;
     TokenBucket expensive;
     std::uint32_t handled_in_window = 0;  // since the queue became long, or since the last full window

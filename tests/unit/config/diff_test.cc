@@ -45,6 +45,16 @@ TEST_CASE("changed, added and removed fields are named as in the file") {
           "traffic.rate_up: + 1.5 Gbit/s\ntraffic.share: 1 -> 3\n");
 }
 
+TEST_CASE("rates and quotas are changes, of a customer and of a peer") {
+    const auto before =
+        customer("[traffic]\nquota = \"1 TB/month\"\n" + peer_text("p", 1) + "rate_up = \"1 Mbit/s\"\n");
+    const auto after = customer("[traffic]\nquota = \"2000 GB/month\"\nafter_quota = \"1 Mbit/s\"\n" +
+                                peer_text("p", 1) + "quota = \"50 GB/month\"\nafter_quota = \"drop\"\n");
+    CHECK(diff_text(before, after) ==
+          "peer p quota: + 50 GB/month\npeer p rate_up: - 1 Mbit/s\ntraffic.after_quota: + 1 Mbit/s\n"
+          "traffic.quota: 1 TB/month -> 2 TB/month\n");
+}
+
 TEST_CASE("an endpoint on another device is a change") {
     const auto at = [](const std::string& zone) {
         return customer(peer_text("p", 1) + "endpoint = \"[fe80::7%" + zone + "]:51820\"\n");

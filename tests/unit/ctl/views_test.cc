@@ -130,6 +130,7 @@ TEST_CASE("one customer's status; its name does not control the terminal") {
           "sent        0 B in 0 packets\n"
           "processor   0.000 s receiving, 0.000 s sending\n"
           "limits      up none, down none, share 1\n"
+          "this month  0 B used, no quota\n"
           "dropped     0 packets\n");
     CHECK(customer_text(samples::snapshot().customers[1], warren::ipc::DisabledPeers{{"linz", "gr\x1b[31maz"}, 0})
               .find("peers       0 of 0 online\ndisabled    linz, gr?[31maz\nreceived") != std::string::npos);

@@ -46,6 +46,8 @@ void Rig::put(const CustomerSpec& spec) {
     view->mtu = spec.mtu;
     view->rate_up = spec.rate_up;
     view->rate_down = spec.rate_down;
+    view->limits = spec.limits;
+    view->is_blocked = spec.is_blocked;
     for (const char* address : spec.addresses) view->addresses.push_back(*parse_prefix(address));
     std::vector<Lpm<PeerIndex>::Entry> entries;
     for (const PeerSpec& peer : spec.peers) {

@@ -46,6 +46,8 @@ class Rig {
         std::uint16_t mtu = 1420;
         std::uint64_t rate_up = 0;
         std::uint64_t rate_down = 0;
+        std::vector<PeerLimit> limits = {};
+        bool is_blocked = false;
     };
     void put(const CustomerSpec& spec);
 

@@ -144,6 +144,7 @@ std::vector<ConfigMessage> every_config_message() {
     out.emplace_back(full_put_connection());
     out.emplace_back(OperateConnection{"acme", "graz", ConnectionAction::kTerminate});
     out.emplace_back(PutAuthChannel{});
+    out.emplace_back(PutUsageFile{202611});
     return out;
 }
 

@@ -216,6 +216,7 @@ TEST_CASE("every field of a connection, and of its customer's IPsec, reaches the
     };
     const std::size_t of_settings = test::count_fields(graz().settings);
     std::size_t changed_fields = 0;
+    std::size_t limits = 0;
     for (std::size_t field = 0; field < of_settings; ++field) {
         ipc::PutConnection other = graz();
         test::change_field(other.settings, field);
@@ -225,10 +226,14 @@ TEST_CASE("every field of a connection, and of its customer's IPsec, reaches the
         CustomerSet set(1);
         applied(set);
         const Changes changes = accept(set, Draft(2).put(customer("acme", connections(std::move(other)), false)));
-        CHECK(changes.put_connections.size() == 1);
+        // Rates and quotas are the data plane's: sessions go on.
+        const bool is_limit = !changes.swap_views.empty() && changes.put_connections.empty();
+        CHECK((changes.put_connections.size() == 1) != is_limit);
+        limits += is_limit ? 1 : 0;
         ++changed_fields;
     }
     CHECK(changed_fields > 30);
+    CHECK(limits == test::count_fields(ipc::Limits{}));
     const std::size_t of_ipsec = test::count_fields(*customer("acme", {}).put.ipsec);
     for (std::size_t field = 0; field < of_ipsec; ++field) {
         CAPTURE(field);

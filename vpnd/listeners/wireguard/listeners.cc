@@ -122,6 +122,7 @@ void WireguardListeners::put_peer(Now now, const HeldCustomer& customer, const H
     config.endpoint = peer.config.settings.endpoint;
     config.persistent_keepalive_seconds = tunnel.persistent_keepalive_seconds;
     config.expires = peer.config.settings.expires;
+    config.handshakes_per_second = customer.settings.max_handshake_rate;
     if (tunnel.next_public_key)
         config.next = std::make_unique<wireguard::NextKey>(wireguard::NextKey{*tunnel.next_public_key, {}});
     std::vector<control::SessionRecord> kept = fill_in_kept(*engine, config);

@@ -1,0 +1,55 @@
+// The log of each customer of which rules of the firewall tell (`log = true`): RUN_DIR/log/ID, short and bounded.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "base/token_bucket.h"
+#include "config/generation.h"
+
+namespace warren::stacks {
+
+// Lines of one customer: when a file is full it becomes ID.1, and the one before is gone.
+inline constexpr std::size_t kLogFileSize = std::size_t{16} << 10;
+// What exceeds that is counted and left out; the kernel leaves out more for each rule before (plan/policy.h).
+inline constexpr TokenRate kLogLines{20, 100};
+inline constexpr std::size_t kMostLogs = 4'096;  // customers: each has a descriptor and at most 32 kB of the run-dir
+
+// One thread, in the network namespace of the uplink. A customer's flood costs the others nothing but a bounded read.
+class CustomerLogs {
+  public:
+    explicit CustomerLogs(std::string run_dir) : run_dir_(std::move(run_dir)) {}
+
+    // Listens in the stacks of those customers that log now, and in no others; files of customers that are gone go too.
+    // Again and again: a stack may have been made anew since.
+    void follow(const config::Generation& generation);
+    // Readable when run() has something to do; -1: nobody logs.
+    [[nodiscard]] int fd() const { return ready_.valid() ? ready_.get() : -1; }
+    void run(Instant now, WallTime wall);
+
+  private:
+    struct Reader {
+        UniqueFd socket;
+        std::uint64_t stack = 0;                     // the number of its namespace
+        std::map<std::uint32_t, std::string> names;  // of its devices
+        TokenBucket lines;
+        std::uint64_t left_out = 0;
+    };
+    [[nodiscard]] Status listen(const std::string& customer, std::uint64_t stack);
+    void read(const std::string& customer, Reader& reader, Instant now, WallTime wall);
+    [[nodiscard]] Status append(const std::string& customer, const std::string& lines) const;
+    void remove_others(const config::Generation& generation) const;
+
+    std::string run_dir_;
+    UniqueFd home_;
+    UniqueFd ready_;  // epoll
+    std::map<std::string, Reader> readers_;
+    bool has_failed_ = false;  // to write; said once
+};
+
+}  // namespace warren::stacks

@@ -1,0 +1,98 @@
+// Counts what each customer, peer and connection used in this month, beyond the end of this process, and finds out
+// whose quota is spent.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/renames.h"
+#include "ipc/limits.h"
+#include "vpnd/customers/customer_set.h"
+#include "vpnd/show/counters.h"
+#include "vpnd/usage/usage_file.h"
+
+namespace warren::vpnd {
+
+// Once a second it asks the data workers for the counters of customers that had packets, some customers at a time, and
+// adds what is new to the records of the month. One thread; the references outlive it.
+class UsageBook {
+  public:
+    static constexpr Duration kInterval = std::chrono::seconds(1);
+    static constexpr Duration kExpiryInterval = std::chrono::seconds(10);  // of looking for peers that expire soon
+    static constexpr std::chrono::days kSoon{14};
+    static constexpr unsigned kNearlyPercent = 80;
+
+    UsageBook(Counters& counters, const CustomerSet& customers) : counters_(counters), customers_(customers) {}
+
+    // The file of a month. It is used while that is the present one.
+    void keep_in(Now now, Month month, UniqueFd file);
+    // Before a generation that renames customers is carried out.
+    void rename(const std::vector<Rename>& renames);
+    // The data plane counts it from zero from now on.
+    void forget(PeerIndex peer);
+
+    // Does a bounded share of what is due. The customers of which a quota is spent, or is no more, are appended.
+    void run(Now now, std::vector<CustomerSet::Spent>& out);
+    [[nodiscard]] Instant next_deadline() const {
+        if (!is_counting_) return due_;
+        return counters_.ready(ticket_) ? kLongAgo : kNever;  // the answer of a data worker wakes us
+    }
+    // Before the end: what was counted is written.
+    void flush();
+
+    // Zeros when nothing was counted yet. `peer`: or a connection; "": all of the customer.
+    [[nodiscard]] ipc::MonthUsage of(std::string_view customer, std::string_view peer) const;
+
+  private:
+    struct Seen {
+        std::size_t place = SIZE_MAX;  // its record
+        std::uint64_t put = 0;         // HeldCustomer::put for which `place` is right
+        std::uint64_t rx_bytes = 0;
+        std::uint64_t tx_bytes = 0;
+    };
+    struct SeenCustomer {
+        std::uint64_t life = 0;
+        std::uint64_t put = 0;
+        std::uint64_t mark = 0;
+        Seen all;
+    };
+
+    void begin_month(Now now);
+    void begin_round(Now now);
+    void count(const HeldCustomer& customer, std::vector<CustomerSet::Spent>& out);
+    struct Bytes {
+        std::uint64_t rx = 0;
+        std::uint64_t tx = 0;
+    };
+    // What is new since this was asked last of the same.
+    [[nodiscard]] static Bytes news(Seen& seen, Bytes counted);
+    // What is new of a peer of the data plane.
+    [[nodiscard]] Bytes news(PeerIndex peer, const io::PeerCounters& counted);
+    // Adds it to the record of this name; true: its quota is spent.
+    [[nodiscard]] bool add(const HeldCustomer& customer, std::string_view name, Bytes bytes, std::uint64_t quota,
+                           Seen* seen);
+    // Whether the quota of this record is spent. Says so in the log, once.
+    [[nodiscard]] bool is_spent(const HeldCustomer& customer, std::size_t place, std::uint64_t quota);
+    void tell_expiries(Now now);
+    void write();
+
+    Counters& counters_;
+    const CustomerSet& customers_;
+    UsageFile file_;
+    Instant due_ = kLongAgo;
+    Instant expiries_due_ = kLongAgo;
+    bool is_counting_ = false;
+    std::vector<CustomerIndex> round_;
+    std::size_t counted_ = 0;    // of the round
+    std::size_t refreshed_ = 0;  // likewise
+    Counters::Ticket ticket_ = 0;
+    std::unordered_map<CustomerIndex, SeenCustomer> seen_customers_;
+    std::vector<Seen> seen_;  // by PeerIndex
+    bool has_failed_ = false;
+    bool is_full_ = false;
+};
+
+}  // namespace warren::vpnd
