@@ -108,7 +108,7 @@ def test_a_quota_ends_what_passes_and_outlives_every_process(town, visit):
 
     def told():
         return [line for line in town.warren.output().splitlines()
-                if " quota_spent" in line and f"customer={customer.id}" in line]
+                if "event=quota_spent" in line and f"customer={customer.id}" in line]
 
     assert len(told()) == 1
     before = used(town, customer)

@@ -61,7 +61,7 @@ void Outbound::process(Instant now, CustomerIndex index, MutableBytes super_pack
 void Outbound::release(Instant now, Customer& customer, Output& out) {
     for (std::size_t i = 0; i < kReleased && available() > 0; ++i) {
         auto waiting = roster_.shaping.pop(now, customer.outbound);
-        if (!waiting) return;
+        if (!waiting) break;
         release(now, customer, waiting->bytes, out);
     }
     for (PeerRates* const rates : customer.waiting) {
