@@ -173,9 +173,10 @@ TEST_CASE("a rule with a log is preceded by one that tells of new connections, s
     who.firewall.rules[0].log = true;
     const std::string text = render(firewall_of(who));
     CHECK(text != without);
-    CHECK(text.find(
-              R"(		ct reply ip saddr 10.42.0.0-10.42.0.255 ct state new limit rate 10/second burst 20 packets )"
-              R"(log prefix "no" group 21592 comment "rule no"
+    CHECK(
+        text.find(
+            R"(		ct reply ip saddr 10.42.0.0-10.42.0.255 ct state new limit rate 10/second burst 20 packets )"
+            R"(log prefix "no" group 21592 comment "rule no"
 		ct reply ip saddr 10.42.0.0-10.42.0.255 counter last drop comment "rule no"
 )") != std::string::npos);
     const Firewall firewall = firewall_of(who);

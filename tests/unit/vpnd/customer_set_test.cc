@@ -228,55 +228,6 @@ TEST_CASE("mtu, addresses, rates and share make a new view and leave the engine 
     CHECK(changes.remove_peers.empty());
 }
 
-TEST_CASE("a spent quota is another view: blocked, or with the rate that is left, until it is raised") {
-    CustomerSet set(2);
-    auto limited = test::new_customer("acme", peers({10, 11}));
-    limited.put.settings.quota = 1'000;
-    limited.put.settings.rate_up = 50'000'000;
-    limited.peers[0].settings.limits = {5'000'000, 0, 100, 64'000};
-    const std::string name = limited.peers[0].settings.name;
-    const Changes first = accept(set, Draft(1, true).listener().customer(std::move(limited)));
-    REQUIRE(first.swap_views.size() == 1);
-    const PeerIndex peer = index_of(set, "acme", 0);
-    using Limits = std::vector<dataplane::PeerLimit>;
-    CHECK(first.swap_views[0].view->limits == Limits{{{peer}, 5'000'000, 0, false}});
-    CHECK_FALSE(first.swap_views[0].view->is_blocked);
-
-    const CustomerIndex index = set.customer("acme")->index;
-    const auto view_of = [&](CustomerSet::Spent spent) {
-        CHECK(set.is_other(spent));
-        std::vector<CustomerSet::Spent> all;
-        all.push_back(std::move(spent));
-        Changes changes = set.note_spent(std::move(all));
-        REQUIRE(changes.swap_views.size() == 1);
-        CHECK(changes.put_peers.empty());
-        return std::move(changes.swap_views[0].view);
-    };
-    const auto spent = view_of({index, true, {name}});
-    CHECK(spent->is_blocked);
-    CHECK(spent->limits == Limits{{{peer}, 64'000, 64'000, false}});
-    CHECK_FALSE(set.is_other({index, true, {name}}));
-    CHECK_FALSE(set.is_other({CustomerIndex{99}, true, {}}));
-    const auto raised = view_of({index, false, {}});
-    CHECK_FALSE(raised->is_blocked);
-    CHECK(raised->rate_up == 50'000'000);
-    CHECK(raised->limits == Limits{{{peer}, 5'000'000, 0, false}});
-
-    // A quota that is taken away blocks nobody, before anybody has counted anew.
-    (void)view_of({index, true, {name}});
-    const Changes without = accept(set, Draft(2).customer(test::new_customer("acme", peers({10, 11}), "", false)));
-    REQUIRE(without.swap_views.size() == 1);
-    CHECK_FALSE(without.swap_views[0].view->is_blocked);
-    CHECK(without.swap_views[0].view->limits.empty());
-}
-
-TEST_CASE("another pace of handshakes goes to the engine with each peer") {
-    CustomerSet set = two_customers();
-    auto changed = test::new_customer("acme", peers({10, 11}), "", false);
-    changed.put.settings.max_handshake_rate = 7;
-    CHECK(accept(set, Draft(2).customer(std::move(changed))).put_peers.size() == 2);
-}
-
 TEST_CASE("a change of any setting of a customer makes a new view, whatever settings there are") {
     const std::size_t count = test::count_fields(test::put_customer("acme", 2).settings);
     CHECK(count >= 9);
