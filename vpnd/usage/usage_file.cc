@@ -1,6 +1,5 @@
 #include "vpnd/usage/usage_file.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,13 +12,6 @@ namespace {
 
 constexpr std::size_t kAtOnce = 4'096;  // records of a read or a write
 constexpr std::size_t kGap = 16;        // unchanged records between changed ones that are written with them
-
-bool is_same_file(int one, int other) {
-    struct stat first {};
-    struct stat second {};
-    return ::fstat(one, &first) == 0 && ::fstat(other, &second) == 0 && first.st_dev == second.st_dev &&
-           first.st_ino == second.st_ino;
-}
 
 off_t offset_of(std::size_t place) {
     return static_cast<off_t>(place * UsageRecord::kSize);
@@ -35,9 +27,10 @@ std::string UsageFile::key_of(std::string_view customer, std::string_view peer) 
 }
 
 Status UsageFile::keep_in(UniqueFd file) {
-    const bool is_ours = file_.valid() && is_same_file(file_.get(), file.get());
-    if (is_ours) {
+    if (file_.valid()) {  // what another one has of this month is ours, or an old copy of it
         file_ = std::move(file);
+        for (std::size_t place = 0; place < records_.size(); ++place) (void)change(place);
+        if (::ftruncate(file_.get(), offset_of(records_.size())) != 0) return fail_errno("set the size", errno);
         return {};
     }
     // The records of the file come first, so that they stay where they are in it.

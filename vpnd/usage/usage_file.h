@@ -18,8 +18,8 @@ class UsageFile {
   public:
     // Sums begin at zero, without a file.
     explicit UsageFile(Month month = 0) : month_(month) {}
-    // From now on the records are kept there too. What the file has of other processes is added; one that is ours
-    // already adds nothing.
+    // From now on the records are kept there too. What the first file has, of other processes, is added; a later one
+    // takes its place and adds nothing.
     [[nodiscard]] Status keep_in(UniqueFd file);
 
     [[nodiscard]] Month month() const { return month_; }

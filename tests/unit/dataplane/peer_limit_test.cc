@@ -6,6 +6,7 @@
 
 using namespace warren;
 using namespace warren::dataplane;
+using namespace warren::dataplane::test;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
