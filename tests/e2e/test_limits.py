@@ -110,7 +110,8 @@ def test_a_quota_ends_what_passes_and_outlives_every_process(town, visit):
         return [line for line in town.warren.output().splitlines()
                 if "event=quota_spent" in line and f"customer={customer.id}" in line]
 
-    assert len(told()) == 1
+    netlab.wait_until(told, 5, "it is told")
+    assert len(told()) == 1, told()
     before = used(town, customer)
     kill_everything(town)
     netlab.wait_until(lambda: used(town, customer) >= before, 5, "it is counted on")
