@@ -81,17 +81,17 @@ class CustomerCheck {
                                           customer_.stack.queues));
     }
 
-    void check_quota(const std::string& table) {
+    void check_quota(const std::string& table, std::string_view shown) {
         const std::string after = table + ".after_quota";
         if (source_.root.at(after) == nullptr || source_.root.at(table + ".quota") != nullptr) return;
         error(after, fmt::format("{}.after_quota without {}.quota: there is nothing to spend; accepted: both, or none",
-                                 display_path(table), display_path(table)));
+                                 shown, shown));
     }
     void check_quotas() {
-        check_quota("traffic");
-        for (std::size_t i = 0; i < customer_.peers.size(); ++i) check_quota(path_of(i));
+        check_quota("traffic", "traffic");
+        for (std::size_t i = 0; i < customer_.peers.size(); ++i) check_quota(path_of(i), "wireguard.peer");
         for (std::size_t i = 0; customer_.ipsec && i < customer_.ipsec->connections.size(); ++i)
-            check_quota(fmt::format("ipsec.connection[{}]", i));
+            check_quota(fmt::format("ipsec.connection[{}]", i), "ipsec.connection");
     }
 
     void check_devices() {

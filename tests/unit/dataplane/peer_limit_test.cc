@@ -45,13 +45,13 @@ struct TwoPeers : Rig {
     }
     // How many packets arrived and left within `time`.
     std::pair<std::size_t, std::size_t> pass_time(Duration time) {
-        std::pair<std::size_t, std::size_t> out{delivered().size(), sent().size()};
+        std::pair<std::size_t, std::size_t> passed{delivered().size(), sent().size()};
         for (const Instant end = now + time; now < end; now = now + milliseconds(1)) {
             release();
-            out.first += delivered().size();
-            out.second += sent().size();
+            passed.first += delivered().size();
+            passed.second += sent().size();
         }
-        return out;
+        return passed;
     }
     std::uint64_t next = 0;
 };
