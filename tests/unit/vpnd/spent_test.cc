@@ -13,7 +13,7 @@ using Limits = std::vector<dataplane::PeerLimit>;
 
 NewCustomer acme(bool has_tun = true) {
     std::vector<ipc::PutPeer> peers;
-    for (const std::uint8_t key : {10, 11})
+    for (const std::uint8_t key : {std::uint8_t{10}, std::uint8_t{11}})
         peers.push_back(test::put_peer(key, {"10." + std::to_string(key) + ".0.0/16"}));
     return test::new_customer("acme", std::move(peers), "", has_tun);
 }
