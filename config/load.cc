@@ -138,7 +138,7 @@ class Loading {
                 entries_.push_back({id, fmt::format("{}/{}{}", directory, id, kSuffix), nullptr, {}, {}, {}});
             return true;
         }
-        const auto names = list(directory);
+        const auto names = options_.alone ? Result<std::vector<std::string>>() : list(directory);
         if (!names) {
             out_.diagnostics.push_back(file_error(
                 directory, "",
@@ -215,7 +215,8 @@ class Loading {
     }
 
     [[nodiscard]] bool is_unchanged(const AcceptedCustomer& accepted, const Entry& entry) const {
-        if (accepted.stamps.empty()) return false;
+        if (options_.changed != nullptr && options_.changed->contains(entry.id)) return false;
+        if (accepted.stamps.empty() || (options_.checks_certificates && accepted.customer.ipsec)) return false;
         if (options_.instead != nullptr) {
             if (accepted.text != options_.instead->customers.at(entry.id)) return false;
         } else if (!is_untouched(AT_FDCWD, entry.file, 0, accepted.stamps.front())) {

@@ -54,14 +54,16 @@ struct LoadOptions {
     // The resolution of file times, in nanoseconds: a file written within the last tick may change again without a new
     // time, so it is read again next time.
     std::int64_t tick = 2'000'000'000;
-    // Also checks that certificates and their keys can be used, now. Not where a configuration is put into force: what
-    // has expired must not take a customer's other tunnels down.
+    // Also checks that certificates and their keys can be used, now, those of unchanged customers, too. Not where a
+    // configuration is put into force: what has expired must not take a customer's other tunnels down.
     bool checks_certificates = false;
     // These texts instead of the files, under the files' names; must outlive the call. Secrets are read from the
     // directory.
     const Texts* instead = nullptr;
     // These texts instead of the files of single customers; nothing: as if there were none. Must outlive the call.
     const std::map<std::string, std::optional<std::string>>* changed = nullptr;
+    // The customers in `changed` and no others: what they share with others is not checked.
+    bool alone = false;
 };
 
 // Never fails: what cannot be read is a diagnostic. A missing customers/ directory makes the appliance invalid (an

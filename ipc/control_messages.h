@@ -27,9 +27,15 @@ enum class ControlVerb : std::uint8_t {
     kOperateConnection,  // `action` with the connection `peer` of `customer`
     kConfirm,            // the configuration in force stays: it waits no more
     kGoBack,             // the configuration in force waits for kConfirm: the one before comes back now
+    kCheck,              // what is wrong with the files; with a `customer` with this one, once its file is as its draft
+                         // (draft_path) says. Nothing changes. Facts: "directory DIR", "customers 10000"
 };
 
 inline constexpr std::size_t kMaxComment = 400;
+// Where kCheck reads the text that a customer's file is to get. No file of the configuration.
+[[nodiscard]] inline std::string draft_path(const std::string& directory, const std::string& customer) {
+    return directory + "/customers/." + customer + ".toml.draft";
+}
 inline constexpr std::size_t kMaxClaimedUser = 64;
 
 struct ControlRequest {

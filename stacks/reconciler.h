@@ -94,6 +94,9 @@ class Reconciler {
                                const Source& source);
     // Reports what apply() would do; changes nothing.
     [[nodiscard]] Report preview();
+    // What is wrong with the files, and with the certificates that they name; of unchanged files as little is read as
+    // apply() reads. `customer`: of this one, once its file is as its draft says (ipc::draft_path); "": of all.
+    [[nodiscard]] Report check(const std::string& customer) const;
 
     // Has vpnd begin anew with a peer: what is kept of it is forgotten. A link that breaks is closed.
     [[nodiscard]] Report reset_peer(VpndLink& link, const std::string& customer, const std::string& peer);

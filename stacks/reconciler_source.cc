@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include "base/fd.h"
@@ -96,6 +97,29 @@ config::Loaded Reconciler::load_source(Round& round) const {
                  [&](const std::string& id) { return id != only && !texts.customers.contains(id); });
     keep_customers(unseen, round, loaded);
     return loaded;
+}
+
+Report Reconciler::check(const std::string& customer) const {
+    const std::string& directory = options_.config_directory;
+    std::map<std::string, std::optional<std::string>> changed;
+    if (!customer.empty()) changed[customer] = text_of_file(ipc::draft_path(directory, customer));
+    const config::Loaded loaded =
+        config::load(directory, {.previous = &current_, .checks_certificates = customer.empty(), .changed = &changed});
+    Report report;
+    bool is_valid = loaded.appliance_valid;
+    std::size_t errors = 0;
+    for (const config::Diagnostic& one : loaded.diagnostics) {
+        if (!customer.empty() && one.customer != customer && !(one.customer.empty() && !loaded.appliance_valid))
+            continue;
+        report.texts.push_back({Kind::kDiagnostic, one.customer, config::format(one)});
+        errors += one.severity == config::Severity::kError ? 1U : 0U;
+    }
+    report.texts.push_back({Kind::kFact, "", "directory " + directory});
+    report.texts.push_back({Kind::kFact, "", "customers " + std::to_string(loaded.customers.size())});
+    report.texts.push_back({Kind::kFact, "", "errors " + std::to_string(errors)});
+    is_valid = is_valid && errors == 0;
+    report.exit_status = is_valid ? 0 : 1;
+    return report;
 }
 
 void Reconciler::keep_unseen(const std::string& seen, const std::vector<ipc::ControlText>& before) {

@@ -12,6 +12,7 @@
 #include "config/manual.h"
 #include "config/values.h"
 #include "ctl/ask/snapshot_client.h"
+#include "ctl/commands/check.h"
 #include "ctl/runners.h"
 #include "ctl/show/json_views.h"
 #include "ctl/show/listeners.h"
@@ -21,12 +22,11 @@ namespace warren::ctl {
 
 namespace {
 
-// "3 errors, 1 warning"
-std::string count_text(const std::vector<config::Diagnostic>& diagnostics) {
-    const auto errors = std::count_if(diagnostics.begin(), diagnostics.end(),
-                                      [](const auto& d) { return d.severity == config::Severity::kError; });
-    const auto warnings = static_cast<std::ptrdiff_t>(diagnostics.size()) - errors;
-    std::string out = fmt::format("{} error{}", errors, errors == 1 ? "" : "s");
+// "DIR: 12 customers, 3 errors, 1 warning"
+std::string sum_text(const std::string& directory, std::size_t customers, std::size_t errors, std::size_t diagnostics) {
+    const std::size_t warnings = diagnostics - errors;
+    std::string out = fmt::format("{}: {} customer{}, {} error{}", directory, customers, customers == 1 ? "" : "s",
+                                  errors, errors == 1 ? "" : "s");
     if (warnings != 0) out += fmt::format(", {} warning{}", warnings, warnings == 1 ? "" : "s");
     return out;
 }
@@ -47,7 +47,7 @@ int print_manual(const Invocation& invocation, Output& output) {
 }
 
 // What `apply` would remove from this machine; "" when nothing, or when no stackd runs here.
-std::string describe_removals(const std::string& run_dir, const config::Loaded& loaded) {
+std::string describe_removals(const std::string& run_dir, const std::string& directory) {
     std::error_code error;
     if (!std::filesystem::exists(run_dir + "/control.sock", error)) return {};
     std::set<std::string> gone;
@@ -57,7 +57,10 @@ std::string describe_removals(const std::string& run_dir, const config::Loaded& 
         const std::string name = it->path().filename().string();
         if (name.starts_with(prefix)) gone.insert(name.substr(prefix.size()));
     }
-    for (const config::LoadedCustomer& customer : loaded.customers) gone.erase(customer.value().id);
+    for (auto it = std::filesystem::directory_iterator(directory + "/customers", error);
+         !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+        if (it->path().extension() == ".toml") gone.erase(it->path().stem().string());
+    }
     if (gone.empty()) return {};
     return fmt::format(
         "{} customer{} with a stack on this machine ha{} no file: {}; `vpnctl apply --remove` removes {}, unless {} "
@@ -77,23 +80,39 @@ std::string previous_key_text(const Listening& listener, const PreviousKeyUsers&
 
 }  // namespace
 
+namespace {
+
+int print_check(const Invocation& invocation, const std::string& directory, const CheckedByStackd& checked,
+                Output& output) {
+    for (const std::string& diagnostic : checked.diagnostics) output.out << diagnostic << '\n';
+    output.out << sum_text(directory, checked.customers, checked.errors, checked.diagnostics.size()) << '\n';
+    if (directory == invocation.config_dir) {
+        if (const std::string gone = describe_removals(invocation.run_dir, directory); !gone.empty())
+            output.out << gone << '\n';
+    }
+    return checked.is_valid ? kDone : kAnswerIsNo;
+}
+
+}  // namespace
+
 int run_check(const Invocation& invocation, Output& output) {
     const std::string directory = invocation.arguments.empty() ? invocation.config_dir : invocation.arguments[0];
+    if (directory == invocation.config_dir && !invocation.json) {
+        if (const auto by_stackd = check_by_stackd(invocation))
+            return print_check(invocation, directory, *by_stackd, output);
+    }
     const config::Loaded loaded = config::load(directory, {.secrets_may_be_absent = true, .checks_certificates = true});
     const bool valid = loaded.appliance_valid && !config::has_errors(loaded.diagnostics);
     if (invocation.json) {
         output.out << check_json(loaded);
         return valid ? kDone : kAnswerIsNo;
     }
-    for (const config::Diagnostic& diagnostic : loaded.diagnostics) output.out << config::format(diagnostic) << '\n';
-    const std::size_t customers = loaded.customers.size();
-    output.out << fmt::format("{}: {} customer{}, {}\n", directory, customers, customers == 1 ? "" : "s",
-                              count_text(loaded.diagnostics));
-    if (directory == invocation.config_dir) {
-        if (const std::string gone = describe_removals(invocation.run_dir, loaded); !gone.empty())
-            output.out << gone << '\n';
+    CheckedByStackd checked{valid, loaded.customers.size(), 0, {}};
+    for (const config::Diagnostic& diagnostic : loaded.diagnostics) {
+        checked.diagnostics.push_back(config::format(diagnostic));
+        checked.errors += diagnostic.severity == config::Severity::kError ? 1U : 0U;
     }
-    return valid ? kDone : kAnswerIsNo;
+    return print_check(invocation, directory, checked, output);
 }
 
 int run_listeners(const Invocation& invocation, Output& output) {

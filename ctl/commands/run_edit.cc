@@ -100,11 +100,9 @@ std::optional<std::string> edited(const Invocation& invocation, const std::strin
         }
         const std::map<std::string, std::optional<std::string>> changed{{id, *text}};
         const config::Loaded next = config::load(invocation.config_dir, {.changed = &changed});
-        bool valid = next.appliance_valid;
-        for (const config::LoadedCustomer& one : next.customers) valid = valid && (one.value().id != id || one.valid);
-        print_diagnostics(next, id, output);
+        print_diagnostics(amend::diagnostics_of(next, id), output);
         Choice choice = Choice::kQuit;
-        if (valid) {
+        if (amend::is_valid(next, id)) {
             const auto difference = run_program({"diff", "-u", path, draft.path()});
             if (difference) output.out << printable(difference->output, "\n\t") << std::flush;
             choice = ask("vpnctl: write this and apply it, or edit it again? [y/e/N] ", true, output);

@@ -6,8 +6,7 @@
 #include <optional>
 #include <ostream>
 
-#include "clients/address_pool.h"
-#include "clients/profile.h"
+#include "amend/new_peer.h"
 #include "config/edit/edit.h"
 #include "config/moment.h"
 #include "config/parse.h"
@@ -89,36 +88,22 @@ class Addition {
         auto networks = networks_of(now);
         if (!networks) return tl::unexpected<Error>(networks.error());
         networks_ = std::move(*networks);
-        const auto enabled = [](const config::Peer& peer) { return peer.enabled; };
-        of_all_ = "";
-        if (now.max_peers)
-            of_all_ = fmt::format(", one of {} where {} may be",
-                                  std::count_if(now.peers.begin(), now.peers.end(), enabled) + 1, *now.max_peers);
-        config::Fields fields{{"name", config::toml_string(name_)}};
-        if (!options_.description.empty())
-            fields.emplace_back("description", config::toml_string(options_.description));
-        fields.emplace_back("public_key", config::toml_string(public_key_));
-        if (options_.psk) {
-            if (psk_name_.empty()) {
-                const auto line = crypto::to_base64(crypto::PrivateKey{psk_.secret.clone()});
-                auto made = secrets_.add(customer_, name_, ".psk", view_of(line));
-                if (!made) return made;
-                psk_name_ = *made;
-            }
-            fields.emplace_back("preshared_key", fmt::format("{{ secret = {} }}", config::toml_string(psk_name_)));
+        of_all_ = amend::count_text(now);
+        if (options_.psk && psk_name_.empty()) {
+            const auto line = crypto::to_base64(crypto::PrivateKey{psk_.secret.clone()});
+            auto made = secrets_.add(customer_, name_, ".psk", view_of(line));
+            if (!made) return made;
+            psk_name_ = *made;
         }
-        fields.emplace_back("allowed_ips", config::toml_strings(texts_of(networks_)));
-        if (!options_.expires.empty()) fields.emplace_back("expires", options_.expires);
-        if (!options_.endpoint.empty()) fields.emplace_back("endpoint", config::toml_string(options_.endpoint));
-        if (!options_.keepalive.empty()) fields.emplace_back("persistent_keepalive", options_.keepalive);
-        return config::edit(text, config::AddElements{kTable, {fields}});
+        return amend::with_peer(text, {name_, options_.description, public_key_, psk_name_, networks_, options_.expires,
+                                       options_.endpoint, options_.keepalive});
     }
 
     // The device's addresses, and the networks behind it.
     Result<std::vector<Prefix>> networks_of(const config::Customer& now) const {
         std::vector<Prefix> out;
         if (options_.addresses.empty()) {
-            auto free = clients::AddressPool(now).next();
+            auto free = amend::next_addresses(now);
             if (!free) return free;
             out = std::move(*free);
         }

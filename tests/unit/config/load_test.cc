@@ -440,6 +440,29 @@ TEST_CASE("a customer in force with untouched files is not read again, and share
     }
 }
 
+TEST_CASE("a text in the place of an untouched file is read, with the others as they are in force") {
+    InForce room;
+    room.directory.write("customers/acme.toml", peer_of('a', 1));
+    room.directory.write("customers/globex.toml", peer_of('b', 2));
+    room.take();
+    const auto with = [&room](const std::string& id, std::optional<std::string> text, bool alone = false) {
+        const std::map<std::string, std::optional<std::string>> changed{{id, std::move(text)}};
+        return room.directory.load(
+            {.previous = &room.generation, .tick = kNoTick, .changed = &changed, .alone = alone});
+    };
+    const Loaded bad = with("acme", "no TOML");
+    CHECK_FALSE(bad.customers[0].valid);
+    CHECK(bad.customers[1].unchanged != nullptr);
+    const Loaded clash = with("acme", peer_of('a', 2));
+    CHECK_FALSE(clash.customers[0].valid);
+    CHECK(room.directory.text(clash).find("is also used by peer \"pb\" of customer globex") != std::string::npos);
+    CHECK(with("acme", std::nullopt).customers.size() == 1);
+    const Loaded alone = with("acme", peer_of('a', 2), true);
+    REQUIRE(alone.customers.size() == 1);
+    CHECK(alone.customers[0].valid);
+    CHECK(alone.appliance_valid);
+}
+
 TEST_CASE("what was written just now is read again, for it may be written again within the same tick of the clock") {
     InForce room;
     room.directory.write("customers/acme.toml", peer_of('a', 1));

@@ -1,4 +1,4 @@
-#include "ctl/files/customer_file.h"
+#include "amend/customer_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -10,10 +10,10 @@
 #include <climits>
 #include <cstdio>
 
+#include "amend/files.h"
 #include "base/directory_lock.h"
-#include "ctl/files/files.h"
 
-namespace warren::ctl {
+namespace warren::amend {
 
 namespace {
 
@@ -25,6 +25,10 @@ Status changed_meanwhile(const std::string& path) {
 
 Result<UniqueFd> lock_configuration(const std::string& directory) {
     return warren::lock_directory(directory);
+}
+
+Result<UniqueFd> try_lock_configuration(const std::string& directory) {
+    return warren::try_lock_directory(directory);
 }
 
 std::string customer_path(const std::string& directory, const std::string& id) {
@@ -83,4 +87,4 @@ Status remove_file(const std::string& path, const FileState& before) {
     return {};
 }
 
-}  // namespace warren::ctl
+}  // namespace warren::amend

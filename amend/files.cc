@@ -1,4 +1,4 @@
-#include "ctl/files/files.h"
+#include "amend/files.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,7 +12,7 @@
 #include "base/fd.h"
 #include "crypto/secret.h"
 
-namespace warren::ctl {
+namespace warren::amend {
 
 namespace {
 
@@ -113,4 +113,4 @@ void sync_directory_of(const std::string& path) {
     if (opened.valid()) (void)::fsync(opened.get());
 }
 
-}  // namespace warren::ctl
+}  // namespace warren::amend
