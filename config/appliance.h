@@ -17,6 +17,7 @@ struct Appliance {
     std::vector<Listener> listeners;             // shared: for customers that have none of this kind
     std::optional<std::string> public_endpoint;  // "vpn.example.net:51820", for exported client profiles
     std::optional<Endpoint> status_listen;       // the status page
+    bool status_changes = false;                 // its users may change what they see
     bool operator==(const Appliance&) const = default;
 };
 

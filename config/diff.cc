@@ -56,6 +56,7 @@ Flat flatten(const Appliance& appliance) {
     flatten(appliance.listeners, out);
     if (appliance.public_endpoint) out["wireguard.endpoint"] = *appliance.public_endpoint;
     if (appliance.status_listen) out["status.listen"] = to_string(*appliance.status_listen);
+    if (appliance.status_changes) out["status.changes"] = "true";
     for (const NamedSecret& secret : secrets_of(appliance)) out[secret.field] = secret.ref.name;
     return out;
 }

@@ -171,6 +171,7 @@ static void read_appliance(const Node& root, Appliance& to) {
     read_wireguard(root, to);
     read_ipsec(root, to);
     read(root.at("status.listen"), to.status_listen);
+    read(root.at("status.changes"), to.status_changes);
 }
 
 static void read_customer(const Node& root, Customer& to) {

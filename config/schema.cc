@@ -57,6 +57,11 @@ constexpr Key kSchema[] = {
     {.document = kAppliance, .path = "status.listen", .type = Type::kListenEndpoint, .required = true,
      .doc = "The address and TCP port of the status page (HTTPS). With a loopback address it is reachable on the "
             "appliance only.", .example = "\"127.0.0.1:8443\""},
+    {.document = kAppliance, .path = "status.changes", .type = Type::kBoolean, .default_text = "false",
+     .doc = "Whether users of the status page may change something there, with their password: operators add, enable "
+            "and disable devices, suspend customers, and confirm or undo what waits for it; a customer's users add (up "
+            "to max_peers), enable and disable its own devices. Each change is in `vpnctl history` with the user's "
+            "name.", .example = "true"},
 
     {.document = kCustomer, .path = "schema", .type = Type::kSchemaNumber, .required = true,
      .doc = "The version of this file's format.", .example = "1"},

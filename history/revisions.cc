@@ -16,7 +16,7 @@ constexpr std::string_view kAppliance = "warren.toml";
 constexpr std::string_view kCustomers = "customers/";
 constexpr std::string_view kSuffix = ".toml";
 constexpr std::size_t kHash = 64;
-constexpr std::array<std::string_view, 4> kKinds{"start", "reload", "request", "returned"};
+constexpr std::array<std::string_view, 5> kKinds{"start", "reload", "request", "returned", "page"};
 
 std::string text_of(const Content& content) {
     return content.exists() ? fmt::format("{} {}", content.hash, content.size) : "- 0";

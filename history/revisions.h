@@ -46,10 +46,11 @@ struct Origin {
         kReload,    // a signal
         kRequest,   // vpnctl
         kReturned,  // the revision before was not confirmed
+        kPage,      // a user of the status page
     };
     Kind kind = Kind::kStart;
     std::uint32_t user = 0;    // kRequest: the uid at the other end of the socket, as the kernel says
-    std::string claimed_user;  // kRequest: who ran sudo, as vpnctl says; "": nobody did
+    std::string claimed_user;  // kRequest: who ran sudo, as vpnctl says; "": nobody did. kPage: the user's name there
     std::string comment;
     bool operator==(const Origin&) const = default;
 };

@@ -4,6 +4,15 @@
 
 namespace warren::ipc {
 
+template <>
+struct LastOf<WebAction> {
+    static constexpr auto value = WebAction::kGoBack;
+};
+template <>
+struct LastOf<WebVerdict> {
+    static constexpr auto value = WebVerdict::kFailed;
+};
+
 // Found by argument-dependent lookup from the codec, hence not in an anonymous namespace.
 static void fields(auto& codec, Is<WebListener> auto& m) {
     codec(m.address);
@@ -25,6 +34,21 @@ static void fields(auto& codec, Is<WebProblems> auto& m) {
 static void fields(auto&, Is<WebStacks> auto&) {}
 static void fields(auto& codec, Is<WebRenames> auto& m) {
     codec(m.generation, m.renames, m.more);
+}
+static void fields(auto& codec, Is<WebChanging> auto& m) {
+    codec(m.allowed, m.pending, m.deadline, m.is_returning);
+}
+static void fields(auto& codec, Is<WebUnlock> auto& m) {
+    codec(m.id, m.user, m.password);
+}
+static void fields(auto& codec, Is<WebUnlocked> auto& m) {
+    codec(m.id, m.verdict, m.text, m.ticket);
+}
+static void fields(auto& codec, Is<WebChange> auto& m) {
+    codec(m.id, m.ticket, m.action, m.customer, m.peer, m.description, m.public_key, m.pending);
+}
+static void fields(auto& codec, Is<WebChanged> auto& m) {
+    codec(m.id, m.verdict, m.text, m.profile);
 }
 
 Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire) {

@@ -1,5 +1,5 @@
 // stackd -> statusd: what it needs, as descriptors, each replaced by a later one of its kind; and which customers were
-// renamed. statusd sends one request only: for a connection to vpnd when it has none.
+// renamed. statusd asks for a connection to vpnd when it has none, and for what its users want changed.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include "base/log_level.h"
 #include "base/result.h"
 #include "ipc/control_messages.h"
+#include "ipc/web_changes.h"
 
 namespace warren::ipc {
 
@@ -63,7 +64,7 @@ struct WebRenames {
 };
 
 using WebMessage = std::variant<WebListener, WebSnapshots, WebUsers, WebCertificate, WebAsks, WebLogLevel, WebProblems,
-                                WebStacks, WebRenames>;
+                                WebStacks, WebRenames, WebChanging, WebUnlock, WebUnlocked, WebChange, WebChanged>;
 
 [[nodiscard]] Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire);
 [[nodiscard]] Result<WebMessage> decode_web(Bytes wire);

@@ -22,7 +22,8 @@ void halve(auto& list, std::uint32_t& more) {
 // False: it needs more than `most` bytes even without its lists.
 bool encode_within(std::size_t most, WebStack stack, std::vector<std::uint8_t>& wire) {
     while (!encode_variant(std::variant<WebStack>(stack), wire) || wire.size() > most) {
-        if (stack.routes.empty() && stack.disabled_peers.empty()) return false;
+        if (stack.routes.empty() && stack.disabled_peers.empty() && stack.peer_descriptions.empty()) return false;
+        stack.peer_descriptions.resize(stack.peer_descriptions.size() / 2);
         halve(stack.routes, stack.more_routes);
         halve(stack.disabled_peers, stack.more_disabled);
     }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,22 +18,26 @@ namespace warren::ipc {
 struct WebStack {
     static constexpr std::size_t kMaxRoutes = 200;
     static constexpr std::size_t kMaxDisabled = 200;
+    static constexpr std::size_t kMaxDescriptions = 200;
 
     std::string customer;
     std::string lan;         // handoff.type; "" = no handoff
     std::string lan_parent;  // "" = none
     std::vector<Prefix> lan_addresses;
-    std::vector<std::pair<Prefix, IpAddress>> routes;  // destination, next hop; at most kMaxRoutes
-    std::uint32_t more_routes = 0;                     // not in `routes`
-    std::vector<std::string> disabled_peers;           // by name, at most kMaxDisabled
-    std::uint32_t more_disabled = 0;                   // not in `disabled_peers`
-    bool complete = true;                              // false: the stack is not as configured
+    std::vector<std::pair<Prefix, IpAddress>> routes;                      // destination, next hop; at most kMaxRoutes
+    std::uint32_t more_routes = 0;                                         // not in `routes`
+    std::vector<std::string> disabled_peers;                               // by name, at most kMaxDisabled
+    std::uint32_t more_disabled = 0;                                       // not in `disabled_peers`
+    bool complete = true;                                                  // false: the stack is not as configured
+    std::string description{};                                             // for people; "" = none
+    std::vector<std::pair<std::string, std::string>> peer_descriptions{};  // name, text; at most kMaxDescriptions
+    std::optional<std::uint32_t> max_peers{};                              // absent: any number
 
     bool operator==(const WebStack&) const = default;
 };
 void fields(auto& codec, Is<WebStack> auto& m) {
     codec(m.customer, m.lan, m.lan_parent, m.lan_addresses, m.routes, m.more_routes, m.disabled_peers, m.more_disabled,
-          m.complete);
+          m.complete, m.description, m.peer_descriptions, m.max_peers);
 }
 
 inline constexpr std::size_t kMaxStacksFile = 16 << 20;  // bytes

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/version.h"
+#include "config/parse.h"
 #include "stacks/children/inspection.h"
 #include "stacks/host/notify.h"
 #include "stacks/host/wall_clock.h"
@@ -89,7 +90,7 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
       last_good_(options_.state_dir),
       history_(options_.state_dir),
       confirmation_(options_.state_dir, options_.config_directory),
-      logs_(run_dir.path()) {
+      page_changes_(options_.config_directory, hands_for_page()) {
     if (options_.web) web_.emplace(*options_.web);
     if (options_.auth) auth_.emplace(*options_.auth);
 }
@@ -191,7 +192,7 @@ void Supervisor::serve() {
         const int timeout = milliseconds_until(
             std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, slow_patrol_at_, watch_at, log_at,
                       reconciler_.next_departure(), state_.next_deadline(), last_good_.next_deadline(),
-                      next_of_history(), link_.is_connected() ? usage_at_ : kNever, control_->next_deadline(),
+                      next_of_history(), page_changes_.next_deadline(now()), control_->next_deadline(),
                       web_ ? web_->next_deadline() : kNever, auth_ ? auth_->next_deadline() : kNever,
                       watchdog_.next_deadline()}),
             now());
@@ -216,6 +217,7 @@ void Supervisor::serve() {
         pass_usage(link_);
         if (waiting[kLogs].revents != 0) logs_.run(now(), read_wall_clock());
         if (web_) web_->run(now());
+        serve_page();
         state_.run(now());
         last_good_.run(reconciler_.current(), now());
         run_history();
@@ -336,6 +338,7 @@ void Supervisor::configure_web() {
     if (!web_) return;
     report_stacks();
     web_->report_problems(problems());
+    web_->report_changing(changing());
     web_->configure(now(), reconciler_.current().appliance);
 }
 
@@ -348,6 +351,7 @@ void Supervisor::update_web() {
     if (!web_) return;
     if (incomplete_stacks(reconciler_.problems()) != incomplete_) report_stacks();
     web_->report_problems(problems());
+    web_->report_changing(changing());
 }
 
 Report Supervisor::handle_request(const ipc::ControlRequest& request, uid_t peer) {
@@ -359,6 +363,10 @@ Report Supervisor::handle_request(const ipc::ControlRequest& request, uid_t peer
         case ipc::ControlVerb::kConfirm: return confirm();
         case ipc::ControlVerb::kGoBack: return go_back(origin);
         case ipc::ControlVerb::kDiff: return reconciler_.preview();
+        case ipc::ControlVerb::kCheck:
+            if (!request.customer.empty() && !config::is_customer_id(request.customer))
+                return {{}, false, kFailed, "that is no customer's id"};
+            return reconciler_.check(request.customer);
         case ipc::ControlVerb::kStatus: return status(request.customer);
         case ipc::ControlVerb::kReplaceVpnd: return replace_vpnd();
         case ipc::ControlVerb::kResetPeer: return reconciler_.reset_peer(link_, request.customer, request.peer);

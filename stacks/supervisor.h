@@ -24,6 +24,7 @@
 #include "stacks/host/state_copy.h"
 #include "stacks/host/watchdog.h"
 #include "stacks/last_good.h"
+#include "stacks/page_changes.h"
 #include "stacks/reconciler.h"
 
 namespace warren::stacks {
@@ -134,6 +135,10 @@ class Supervisor {
     void report_stacks();
     // Tells statusd what has changed.
     void update_web();
+    // supervisor_page.cc: what users of the page ask for.
+    [[nodiscard]] PageChanges::Hands hands_for_page();
+    void serve_page();
+    [[nodiscard]] ipc::WebChanging changing() const;
 
     const RunDir& run_dir_;
     const Signals& signals_;
@@ -154,6 +159,8 @@ class Supervisor {
     std::optional<VpndProcess> process_;
     VpndLink link_;
     std::optional<WebKeeper> web_;
+    PageChanges page_changes_;
+    std::uint64_t page_life_ = 0;  // of the statusd that page_changes_ has to do with
     std::optional<AuthKeeper> auth_;
     Month usage_month_ = 0;        // whose file vpnd has; 0: none
     Instant usage_at_ = kLongAgo;  // when that is looked at again

@@ -129,7 +129,7 @@ Report Supervisor::go_back(Origin origin) {
         return refusal(base + " cannot come back: " + texts.error().what);
     }
     // Its time is over only from now on, also for a stackd that follows a crash in the middle.
-    const Status promised = origin.kind == Origin::Kind::kRequest ? confirmation_.begin_return() : Status();
+    const Status promised = origin.kind != Origin::Kind::kReturned ? confirmation_.begin_return() : Status();
     origin.comment = base + " came back: " + origin.comment;
     constexpr auto kAllowed = Reconciler::Removals::kAllowed;
     Report report = is_start ? reconciler_.apply(link_, kAllowed, now(), "", {&*texts, ""})

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <set>
 #include <utility>
@@ -61,6 +62,7 @@ void Daemon::run() {
         return false;
     });
     server_.every(kPoll, [this] { poll(); });
+    server_.set_asker([this](std::uint32_t id, Ask& what) { return ask(id, what); });
     poll();
     server_.run();
 }
@@ -97,6 +99,28 @@ void Daemon::handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors) 
     if (std::holds_alternative<ipc::WebStacks>(message)) handle_stacks(std::move(first));
     if (auto* problems = std::get_if<ipc::WebProblems>(&message)) handle_problems(std::move(*problems));
     if (auto* renames = std::get_if<ipc::WebRenames>(&message)) handle_renames(std::move(*renames));
+    if (const auto* changing = std::get_if<ipc::WebChanging>(&message)) {
+        facts_.changing = *changing;
+        server_.tick();
+    }
+    if (auto* unlocked = std::get_if<ipc::WebUnlocked>(&message)) server_.finish(unlocked->id, std::move(*unlocked));
+    if (auto* changed = std::get_if<ipc::WebChanged>(&message)) server_.finish(changed->id, std::move(*changed));
+}
+
+// False: stackd does not get it.
+bool Daemon::ask(std::uint32_t id, Ask& ask) {
+    std::vector<std::uint8_t> wire;
+    const Status encoded = std::visit(
+        [&](auto& what) {
+            what.id = id;
+            return ipc::encode(ipc::WebMessage(what), wire);
+        },
+        ask.what);
+    const bool sent = encoded && channel_.send(wire).has_value();
+    if (auto* unlock = std::get_if<ipc::WebUnlock>(&ask.what))
+        std::fill(unlock->password.begin(), unlock->password.end(), '\0');
+    std::fill(wire.begin(), wire.end(), std::uint8_t{0});
+    return sent;
 }
 
 void Daemon::handle_renames(ipc::WebRenames message) {

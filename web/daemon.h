@@ -42,6 +42,7 @@ class Daemon {
     void handle_stacks(UniqueFd file);
     void handle_problems(ipc::WebProblems message);
     void handle_renames(ipc::WebRenames message);
+    [[nodiscard]] bool ask(std::uint32_t id, Ask& ask);
     void keep_previous_users(std::string problem);
 
     [[nodiscard]] bool read_snapshots(std::uint64_t connection);

@@ -26,6 +26,7 @@ std::vector<const history::Revision*> chosen(const history::Revisions& revisions
 }
 
 std::string who_of(const history::Origin& origin) {
+    if (origin.kind == history::Origin::Kind::kPage) return fmt::format("{} (page)", origin.claimed_user);
     if (origin.kind != history::Origin::Kind::kRequest) return std::string(history::name_of(origin.kind));
     const std::string user = origin.user == 0 ? "root" : fmt::format("uid {}", origin.user);
     return origin.claimed_user.empty() ? user : fmt::format("{} (sudo: {})", user, origin.claimed_user);

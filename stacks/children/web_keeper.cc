@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/socket_address.h"
+#include "crypto/secret.h"
 #include "stacks/children/told_stacks.h"
 
 namespace warren::stacks {
@@ -33,6 +34,19 @@ constexpr Duration kStartPatience =
 constexpr Duration kBetweenConnections =
     seconds(1);  // so that a compromised statusd cannot fill vpnd's list of clients at once
 constexpr int kBacklog = 128;
+
+constexpr std::size_t kMaxRequest = 4096;
+
+bool is_bounded(const ipc::WebMessage& message) {
+    if (const auto* unlock = std::get_if<ipc::WebUnlock>(&message))
+        return unlock->user.size() <= ipc::WebChange::kMaxText &&
+               unlock->password.size() <= ipc::WebUnlock::kMaxPassword;
+    const auto* change = std::get_if<ipc::WebChange>(&message);
+    if (change == nullptr) return true;
+    const auto fits = [](const std::string& text) { return text.size() <= ipc::WebChange::kMaxText; };
+    return fits(change->ticket) && fits(change->customer) && fits(change->peer) && fits(change->description) &&
+           fits(change->public_key);
+}
 
 Status bind_to(int socket, const Endpoint& to) {
     sockaddr_storage address{};
@@ -115,6 +129,27 @@ void WebKeeper::report_problems(const std::vector<ipc::ControlText>& problems) {
     if (owes_problems_ && channel_.valid()) owes_problems_ = !send_problems().has_value();
 }
 
+void WebKeeper::report_changing(const ipc::WebChanging& changing) {
+    if (changing != changing_) {
+        changing_ = changing;
+        owes_changing_ = true;
+    }
+    if (owes_changing_ && channel_.valid()) owes_changing_ = !send(changing_, -1).has_value();
+}
+
+std::optional<WebKeeper::Asked> WebKeeper::take_asked() {
+    if (asked_.empty()) return std::nullopt;
+    Asked out = std::move(asked_.front());
+    asked_.pop_front();
+    return out;
+}
+
+void WebKeeper::answer(Instant now, const ipc::WebMessage& message) {
+    if (!channel_.valid()) return;
+    if (const Status sent = send(message, -1); !sent)
+        handle_exit(now, "it does not read answers: " + sent.error().what);
+}
+
 void WebKeeper::run(Instant now) {
     if (process_ && process_->ended()) handle_exit(now, stop_process());
     // The channel sometimes closes before the process is seen to end; stop_process() returns the reason.
@@ -134,14 +169,24 @@ void WebKeeper::beat(Instant now) {
     owes_problems_ = !send_problems().has_value();
 }
 
+bool WebKeeper::queue(Asked asked) {
+    if (asked_.size() >= kMostAsked) return false;
+    asked_.push_back(std::move(asked));
+    return true;
+}
+
 // A stopped or slow statusd is tolerated: it costs nothing.
 bool WebKeeper::handle_request(Instant now) {
-    std::array<std::uint8_t, 64> space{};
+    std::array<std::uint8_t, kMaxRequest> space{};
     auto received = channel_.receive(space);
     if (!received) return received.error().code == ErrorCode::kUnavailable;
     if (received->closed) return false;
-    const auto message = ipc::decode_web(Bytes(space).first(received->size));
-    if (!message || !std::holds_alternative<ipc::WebAsks>(*message)) return false;
+    auto message = ipc::decode_web(Bytes(space).first(received->size));
+    crypto::wipe(space);  // it may have had a password
+    if (!message || !is_bounded(*message)) return false;
+    if (auto* unlock = std::get_if<ipc::WebUnlock>(&*message)) return queue(std::move(*unlock));
+    if (auto* change = std::get_if<ipc::WebChange>(&*message)) return queue(std::move(*change));
+    if (!std::holds_alternative<ipc::WebAsks>(*message)) return false;
     if (now - connected_ < kBetweenConnections) return false;
     connected_ = now;
     return send_snapshots().has_value();
@@ -178,6 +223,10 @@ Status WebKeeper::start() {
     owes_problems_ = false;
     owes_stacks_ = true;
     is_file_unread_ = false;
+    owes_changing_ = true;
+    asked_.clear();
+    ++life_;
+    report_changing(changing_);
     settle_stacks();
     WARREN_TRY(send(ipc::WebListener{to_string(*listen_)}, listener_.get()));
     connected_ = kLongAgo;

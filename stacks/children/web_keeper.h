@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/fd.h"
@@ -54,6 +56,17 @@ class WebKeeper {
     // Passes the problems to statusd when they have changed.
     void report_problems(const std::vector<ipc::ControlText>& problems);
 
+    // Tells statusd what users may change, and what waits for a confirmation, when that differs.
+    void report_changing(const ipc::WebChanging& changing);
+    // The next thing that a user of the page asks for, as statusd says; nothing: there is none.
+    using Asked = std::variant<ipc::WebUnlock, ipc::WebChange>;
+    [[nodiscard]] std::optional<Asked> take_asked();
+    // A statusd that does not read its answers is replaced.
+    void answer(Instant now, const ipc::WebMessage& message);
+
+    // Differs for each statusd.
+    [[nodiscard]] std::uint64_t life() const { return life_; }
+
     // Readable when statusd sent a request; -1: it is not running.
     [[nodiscard]] int fd() const { return channel_.fd(); }
     // Readable when it has ended.
@@ -73,6 +86,8 @@ class WebKeeper {
     std::string stop_process();
     // False: the request was invalid or could not be answered; statusd must be stopped.
     [[nodiscard]] bool handle_request(Instant now);
+    // False: there are too many.
+    [[nodiscard]] bool queue(Asked asked);
     [[nodiscard]] Status send(const ipc::WebMessage& message, int descriptor);
     [[nodiscard]] Status send_users();
     [[nodiscard]] Status send_certificate();
@@ -81,12 +96,15 @@ class WebKeeper {
     // Sends stacks_ if statusd does not have them.
     void settle_stacks();
 
+    static constexpr std::size_t kMostAsked = 64;  // statusd has at most 16 users' at a time
+
     Options options_;
     std::string appliance_;
     std::optional<Endpoint> listen_;  // nothing: no page
     UniqueFd listener_;
     std::optional<VpndProcess> process_;
     ipc::Channel channel_;
+    std::uint64_t life_ = 0;  // how many were started
     Instant since_{};
     unsigned quick_deaths_ = 0;  // in a row
     Instant start_at_ = kNever;
@@ -98,7 +116,10 @@ class WebKeeper {
     bool owes_stacks_ = true;      // statusd does not have stacks_
     bool is_file_unread_ = false;  // a file was sent, and statusd may not have read it
     bool logged_stacks_ = false;   // that they could not be sent
-    std::string logged_reason_;    // the last logged exit reason: each is logged once
+    ipc::WebChanging changing_;
+    bool owes_changing_ = true;  // statusd does not have changing_
+    std::deque<Asked> asked_;    // at most kMostAsked
+    std::string logged_reason_;  // the last logged exit reason: each is logged once
 };
 
 }  // namespace warren::stacks

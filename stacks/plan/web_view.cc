@@ -19,6 +19,17 @@ std::vector<std::string> disabled_of(const config::Customer& customer) {
     return out;
 }
 
+// The first of them.
+std::vector<std::pair<std::string, std::string>> descriptions_of(const config::Customer& customer) {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const config::Peer& peer : customer.peers) {
+        if (peer.description.empty()) continue;
+        if (out.size() >= ipc::WebStack::kMaxDescriptions) break;
+        out.emplace_back(peer.name, peer.description);
+    }
+    return out;
+}
+
 // Returns how many it removes.
 std::uint32_t cut(auto& list, std::size_t most) {
     if (list.size() <= most) return 0;
@@ -55,6 +66,9 @@ std::vector<ipc::WebStack> web_stacks_of(const config::Generation& generation,
         stack.more_routes = cut(stack.routes, ipc::WebStack::kMaxRoutes);
         stack.disabled_peers = disabled_of(customer);
         stack.more_disabled = cut(stack.disabled_peers, ipc::WebStack::kMaxDisabled);
+        stack.description = customer.description;
+        stack.peer_descriptions = descriptions_of(customer);
+        stack.max_peers = customer.max_peers;
     }
     return out;
 }

@@ -1,7 +1,10 @@
 // The page against the stand-in server with 10,000 invented customers.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
@@ -377,6 +380,68 @@ test("an unknown customer does not stop the stream, here or on the next page", a
   await heading("Overview").waitFor();
   await live.waitFor();
   page.off("response", note);
+});
+
+test("a device is added after the password; its configuration is shown once, as a code that reads back", async () => {
+  for (const [size, width] of [
+    ["desk", 1280],
+    ["phone", 390],
+  ]) {
+    await page.setViewportSize(sizes[size]);
+    for (const scheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await visit(page, "#/customers/acme");
+      await page.getByRole("button", { name: "Add a device" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("Name").fill(`phone-${size}-${scheme}`);
+      await dialog.getByLabel("Description").fill("of Ada");
+      await page.keyboard.press("Enter");
+      // Once for the session.
+      if (size === "desk" && scheme === "light") {
+        const unlock = page.getByRole("dialog", { name: "Your password, please" });
+        await unlock.getByLabel("Password").fill("wrong");
+        await page.keyboard.press("Enter");
+        await unlock.getByRole("alert").filter({ hasText: "The password is wrong." }).waitFor();
+        assert.deepEqual(await axeFindings(page), []);
+        await unlock.getByLabel("Password").fill("operator");
+        await page.keyboard.press("Enter");
+      }
+      await page.getByRole("heading", { name: `phone-${size}-${scheme} is added` }).waitFor();
+      await page.getByText("As text").click();
+      const text = await dialog.locator("code").innerText();
+      assert.match(text, /PrivateKey = [A-Za-z0-9+/]{43}=\n/);
+      const code = dialog.getByRole("img", { name: /^QR code/ });
+      if (size === "desk" && scheme === "light") {
+        const picture = join(tmpdir(), `warren-qr-${process.pid}.png`);
+        await code.screenshot({ path: picture });
+        try {
+          const read = execFileSync("zbarimg", ["--quiet", "--raw", picture], { encoding: "utf8" });
+          assert.equal(read.trim(), text.trim());
+        } finally {
+          rmSync(picture, { force: true });
+        }
+      }
+      assert.deepEqual(await axeFindings(page), [], `${size} ${scheme}`);
+      assert.equal(await overflowOf(page), 0, `${width}`);
+      await shoot(page, `device-${width}-${scheme}`);
+      await page.keyboard.press("Escape");
+      assert.equal(await dialog.count(), 1, "a stray key must not lose it");
+      await page.getByRole("button", { name: "Done" }).click();
+      assert.equal(await dialog.count(), 0);
+    }
+  }
+  await page.setViewportSize(sizes.desk);
+  await page.emulateMedia({ colorScheme: "light" });
+});
+
+test("a change that waits for its confirmation counts down, and an operator confirms it", async () => {
+  await happen("pending?revision=12&seconds=90");
+  await visit(page, "#/");
+  const waiting = page.getByRole("region", { name: "A change waits for a confirmation" });
+  await waiting.getByText(/revision 12 comes back in/).waitFor();
+  assert.deepEqual(await axeFindings(page), []);
+  await waiting.getByRole("button", { name: "Confirm" }).click();
+  await waiting.waitFor({ state: "detached" });
 });
 
 test("a customer sees only its own data, and not the System page", async () => {

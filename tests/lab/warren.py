@@ -147,6 +147,7 @@ class Warren:
         self.previous_key = None  # of the shared listener, while its key is changed
         self.ipsec = None  # keys of [ipsec]; {}: with their defaults; None: no IPsec
         self.status_listen = status_listen  # "ADDRESS:PORT" of the status page; empty: no page
+        self.status_changes = False  # its users may change something
         self.removes = False  # apply() says that customers may be removed
         self.state_dir = ""  # what outlives a reboot; empty: nothing
         self.launcher = ""  # directory of the sockets of an external launcher; empty: stackd starts the daemons
@@ -173,6 +174,7 @@ class Warren:
             lines += ["", "[ipsec]"] + [f"{key} = {_toml(value)}" for key, value in self.ipsec.items()]
         if self.status_listen:
             lines += ["", "[status]", f"listen = {_toml(self.status_listen)}"]
+            lines += ["changes = true"] if self.status_changes else []
         self._put("warren.toml", "\n".join(lines) + "\n", 0o644)
         self._put("secrets/uplink", self.key.private + "\n")
         if self.previous_key:

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "web/api/metrics.h"
+#include "web/api/router_changes.h"
 
 namespace warren::web {
 
@@ -113,9 +114,11 @@ Reply Router::wrong_host(const Request& request) const {
 Outcome Router::post(Now now, const Request& request, const Target& target) {
     const bool is_login = target.path == "/api/v1/login";
     const bool is_logout = target.path == "/api/v1/logout";
-    if (!is_login && !is_logout) return wrong_method("GET, HEAD");
+    const bool is_change = is_change_path(target);
+    if (!is_login && !is_logout && !is_change) return wrong_method("GET, HEAD");
     if (request.origin != "https://" + request.host)
         return problem(403, "The request does not come from this page (Origin).");
+    if (is_change) return change(now, request, target);
     if (is_login) return login(now, request);
     const auto credential = Gate::credential_of(request);
     const auto viewer = credential ? gate_.admit(now, *credential, true) : std::nullopt;
@@ -148,7 +151,7 @@ Reply Router::finish_login(Now now, const PasswordCheck& check, bool matched) {
     const auto login = gate_.finish_login(now, check, matched);
     audits_.push_back({login ? "login" : "login_failed", check.client.user, to_string(check.client.address)});
     if (!login) return unauthorized("The user or the password is wrong.");
-    Reply reply = json(session_json(*gate_.admit(now, {login->session, false}, true)));
+    Reply reply = json(session_json(*gate_.admit(now, {login->session, false}, true), facts_));
     reply.headers.emplace_back("Set-Cookie", cookie(kCookie, login->session));
     reply.headers.emplace_back("Set-Cookie", cookie(kDeviceCookie, login->device, Devices::kLifetime.count()));
     return reply;
@@ -179,8 +182,8 @@ Outcome Router::get(const Call& call) {
     if (path == "/readyz") return ready(call.viewer, call.now);
     if (!path.starts_with(kApi)) return problem(404);
     const std::string_view rest = std::string_view(path).substr(kApi.size());
-    if (rest == "login" || rest == "logout") return wrong_method("POST");
-    if (rest == "session") return json(session_json(call.viewer));
+    if (rest == "login" || rest == "logout" || is_change_path(call.target)) return wrong_method("POST");
+    if (rest == "session") return json(session_json(call.viewer, facts_));
     if (rest == "overview") return json(overview_json(census_, facts_, call.viewer, call.now));
     if (rest == "timeseries" && sees_all) return timeseries(call, census_.series());
     if (rest == "system" && sees_all) return json(system_json(census_, facts_, call.viewer, call.now));

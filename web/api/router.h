@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "ipc/web_changes.h"
 #include "web/api/views.h"
 #include "web/login/gate.h"
 #include "web/login/shares.h"
@@ -29,7 +30,15 @@ struct Stream {
     bool must_reset = false;  // the client must load everything again
 };
 
-using Outcome = std::variant<Reply, Stream, PasswordCheck>;
+// What stackd is asked for; then finish_ask() has the answer.
+struct Ask {
+    std::variant<ipc::WebUnlock, ipc::WebChange> what;  // without its id
+    Gate::Credential credential;
+    std::string user;
+};
+using Answer = std::variant<ipc::WebUnlocked, ipc::WebChanged>;
+
+using Outcome = std::variant<Reply, Stream, PasswordCheck, Ask>;
 
 // An entry for the log of logins.
 struct Audit {
@@ -52,6 +61,8 @@ class Router {
     [[nodiscard]] Reply finish_login(Now now, const PasswordCheck& check, bool matched);
     // Too many logins wait: the answer to one that was not checked.
     [[nodiscard]] Reply abandon_login(const PasswordCheck& check);
+    // `answer`: nothing when stackd does not answer, or too many wait.
+    [[nodiscard]] Reply finish_ask(Now now, const Ask& ask, const std::optional<Answer>& answer);
     // Who sends a request; nothing without a valid credential. Does not extend the session.
     [[nodiscard]] std::optional<Viewer> viewer_of(Now now, const Request& request);
     [[nodiscard]] std::size_t streams() const { return streams_.size(); }
@@ -77,6 +88,11 @@ class Router {
     [[nodiscard]] Reply wrong_host(const Request& request) const;
     [[nodiscard]] Outcome post(Now now, const Request& request, const Target& target);
     [[nodiscard]] Outcome login(Now now, const Request& request);
+    // router_changes.cc: what changes something.
+    [[nodiscard]] Outcome change(Now now, const Request& request, const Target& target);
+    [[nodiscard]] static Outcome unlock(const Call& call);
+    [[nodiscard]] static Outcome change_customer(const Call& call);
+    [[nodiscard]] static Outcome settle_pending(const Call& call);
     [[nodiscard]] Outcome get(const Call& call);
     [[nodiscard]] Outcome get_customer(const Call& call);
     [[nodiscard]] Reply customers(const Call& call) const;

@@ -243,7 +243,8 @@ Reply Router::customers(const Call& call) const {
 
 Reply Router::peers(const Call& call, const CustomerEntry& customer) const {
     constexpr std::array<std::string_view, 5> kSorts{"name", "state", "last_handshake", "rate", "endpoint"};
-    constexpr std::array<std::string_view, 3> kStates{"never", "idle", "online"};  // in the order of PeerState
+    constexpr std::array<std::string_view, 4> kStates{"never", "idle", "online",
+                                                      "expired"};  // in the order of PeerState
     Query query(call.target);
     PageOf page = read_page(query);
     const Wanted wanted(query.search("search", kMaxSearch));

@@ -67,6 +67,7 @@ Json row_of(const CustomerEntry& customer) {
 
 void add_tunnel(Json& row, const ipc::ShownWireguardPeer& tunnel) {
     row["public_key"] = tunnel.public_key;
+    row["next_public_key"] = text_or_null(tunnel.next_public_key);
     row["has_preshared_key"] = tunnel.has_preshared_key;
     row["persistent_keepalive_seconds"] = tunnel.persistent_keepalive_seconds;
 }
@@ -85,7 +86,11 @@ Json row_of(const std::string& customer, const PeerEntry& peer, Instant now) {
              {"rx_bytes", shown.activity.rx_bytes},
              {"tx_bytes", shown.activity.tx_bytes},
              {"allowed_ips", texts_of(shown.settings.allowed_ips)},
-             {"allowed_ips_left_out", shown.allowed_ips_left_out}};
+             {"allowed_ips_left_out", shown.allowed_ips_left_out},
+             {"expires", time_or_null(shown.settings.expires)}};
+    const bool has_come = shown.activity.latest_handshake != WallTime{};
+    row["key_in_use"] = has_come ? Json(shown.activity.uses_next_key ? "next" : "present") : Json();
+    row["server_key_in_use"] = has_come ? Json(shown.activity.uses_previous_identity ? "previous" : "present") : Json();
     std::visit([&row](const auto& tunnel) { add_tunnel(row, tunnel); }, shown.tunnel);
     return row;
 }
@@ -129,6 +134,14 @@ void add(const ConnectionCounts& some, ConnectionCounts& all) {
     all.listening += some.listening;
     all.unserved += some.unserved;
     all.lost += some.lost;
+}
+
+// What comes back unless somebody confirms.
+Json pending_of(const ipc::WebChanging& changing) {
+    if (changing.pending == 0) return {};
+    return {{"revision", changing.pending},
+            {"comes_back_at", iso_time(changing.deadline)},
+            {"is_returning", changing.is_returning}};
 }
 
 Json overview_of(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now) {
@@ -177,6 +190,7 @@ Json overview_of(const Census& census, const SystemFacts& facts, const Viewer& v
             {"handshakes_initiated", all ? header.handshakes_initiated : 0},
             {"drops", all ? drops_of(header.drops) : Json::array()},
             {"verdict", health::verdict_of(findings)},
+            {"pending", all ? pending_of(facts.changing) : Json()},
             {"alarms", alarms}};
 }
 
@@ -190,9 +204,10 @@ Json lan_of(const ipc::WebStack& stack, const Viewer& viewer) {
 
 // All null while stackd has not told of it.
 void add_stack(Json& out, const ipc::WebStack* stack, const Viewer& viewer) {
-    for (const char* key :
-         {"stack_complete", "lan", "static_routes", "static_routes_more", "disabled_peers", "disabled_peers_more"})
+    for (const char* key : {"stack_complete", "lan", "static_routes", "static_routes_more", "disabled_peers",
+                            "disabled_peers_more", "description", "max_peers"})
         out[key] = nullptr;
+    out["peer_descriptions"] = Json::array();
     if (stack == nullptr) return;
     out["stack_complete"] = stack->complete;
     out["lan"] = lan_of(*stack, viewer);
@@ -202,6 +217,10 @@ void add_stack(Json& out, const ipc::WebStack* stack, const Viewer& viewer) {
     out["static_routes_more"] = stack->more_routes;
     out["disabled_peers"] = stack->disabled_peers;
     out["disabled_peers_more"] = stack->more_disabled;
+    out["description"] = text_or_null(stack->description);
+    for (const auto& [name, text] : stack->peer_descriptions)
+        out["peer_descriptions"].push_back({{"name", name}, {"text", text}});
+    out["max_peers"] = stack->max_peers ? Json(*stack->max_peers) : Json();
 }
 
 // Of `customer`; null: all.
@@ -296,8 +315,11 @@ std::string about_json(const SystemFacts& facts) {
     return dump({{"appliance", facts.appliance}});
 }
 
-std::string session_json(const Viewer& viewer) {
+std::string session_json(const Viewer& viewer, const SystemFacts& facts) {
+    const bool may_change = facts.changing.allowed && !viewer.is_token && viewer.grant.role != access::Role::kViewer;
     return dump({{"user", viewer.name},
+                 {"may_change", may_change},
+                 {"unlocked", may_change && !viewer.ticket.empty()},
                  {"role", name_of(viewer.grant.role)},
                  {"customers", viewer.sees_all() ? Json() : Json(viewer.grant.customers)},
                  {"kind", viewer.is_token ? "token" : "cookie"},
@@ -348,6 +370,7 @@ std::string customer_json(const Census& census, const CustomerEntry& customer, c
         }
     }
     out["routes"] = std::move(routes);
+    out["peers_on_previous_key"] = customer.shown.peers_on_previous_identity;
     out["drops"] = drops_of(customer.shown.activity.drops);
     const std::string& id = customer.shown.settings.id;
     const auto stack = facts.stacks.find(census.id_at_stackd(id));

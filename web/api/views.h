@@ -37,7 +37,7 @@ struct PageOf {
 
 // For anybody: the appliance's name and nothing else.
 [[nodiscard]] std::string about_json(const SystemFacts& facts);
-[[nodiscard]] std::string session_json(const Viewer& viewer);
+[[nodiscard]] std::string session_json(const Viewer& viewer, const SystemFacts& facts);
 [[nodiscard]] std::string overview_json(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now);
 [[nodiscard]] std::string customers_json(const Census& census, const std::vector<const CustomerEntry*>& rows,
                                          PageOf page);

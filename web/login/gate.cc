@@ -24,13 +24,13 @@ std::optional<Viewer> Gate::admit(Now now, const Credential& credential, bool is
     if (credential.is_token) {
         const access::Token* token = users_.find_token_by_hash(access::sha256_hex(credential.text));
         if (token == nullptr) return std::nullopt;
-        return Viewer{token->name, token->grant, true, std::nullopt, std::nullopt};
+        return Viewer{token->name, token->grant, true, std::nullopt, std::nullopt, {}};
     }
     const Session* session = sessions_.find(now, credential.text, users_, is_use);
     if (session == nullptr) return std::nullopt;
     const WallTime absolute{session->begun.wall.nanoseconds + Duration(SessionStore::kAbsolute).count()};
     const WallTime idle{session->used.wall.nanoseconds + Duration(SessionStore::kIdle).count()};
-    return Viewer{session->user.name, session->user.grant, false, absolute, std::min(idle, absolute)};
+    return Viewer{session->user.name, session->user.grant, false, absolute, std::min(idle, absolute), session->ticket};
 }
 
 Gate::Attempt Gate::begin_login(Now now, std::string user, std::string password, const IpAddress& remote,

@@ -64,6 +64,10 @@ class Gate {
     // The password was not checked; that is not a failed attempt.
     void abandon_login(const PasswordCheck& check) { backoff_.abandon(check.client); }
     void log_out(const Credential& credential);
+    // Changes are unlocked by stackd's ticket, or locked by "".
+    void keep_ticket(const Credential& credential, const std::string& ticket) {
+        if (!credential.is_token) sessions_.keep_ticket(credential.text, ticket);
+    }
 
   private:
     access::Users users_;

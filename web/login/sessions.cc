@@ -36,7 +36,7 @@ void SessionStore::make_room(Instant now, const std::string& user) {
 
 void SessionStore::begin(Now now, const std::string& token, const access::User& user) {
     make_room(now.instant, user.name);
-    sessions_[access::sha256_hex(token)] = {user, now, now};
+    sessions_[access::sha256_hex(token)] = {user, now, now, {}};
 }
 
 const Session* SessionStore::find(Now now, const std::string& token, const access::Users& users, bool is_use) {
@@ -50,6 +50,11 @@ const Session* SessionStore::find(Now now, const std::string& token, const acces
     }
     if (is_use) session.used = now;
     return &session;
+}
+
+void SessionStore::keep_ticket(const std::string& token, const std::string& ticket) {
+    const auto found = sessions_.find(access::sha256_hex(token));
+    if (found != sessions_.end()) found->second.ticket = ticket;
 }
 
 void SessionStore::end(const std::string& token) {

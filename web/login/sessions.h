@@ -16,6 +16,7 @@ struct Session {
     access::User user;  // as at the login
     Now begun;
     Now used;
+    std::string ticket{};  // from stackd, for changes; "": its user has not shown its password for them
 };
 
 // One thread.
@@ -32,6 +33,8 @@ class SessionStore {
     // extends the session.
     [[nodiscard]] const Session* find(Now now, const std::string& token, const access::Users& users, bool is_use);
     void end(const std::string& token);
+    // "": it has none any more. Nothing when the session is over.
+    void keep_ticket(const std::string& token, const std::string& ticket);
     [[nodiscard]] std::size_t size() const { return sessions_.size(); }
 
   private:

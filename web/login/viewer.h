@@ -16,6 +16,7 @@ struct Viewer {
     bool is_token = false;
     std::optional<WallTime> expires;
     std::optional<WallTime> idle_expires;
+    std::string ticket{};  // for changes; "": they are locked
 
     [[nodiscard]] bool sees_all() const { return grant.role != access::Role::kCustomer; }
     [[nodiscard]] bool may_see(std::string_view customer) const;

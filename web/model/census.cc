@@ -90,7 +90,7 @@ std::vector<std::string_view> identities_of(const ipc::CustomerSnapshot& custome
 
 ipc::PeerState state_at(Instant now, const PeerEntry& peer) {
     // Nobody misses one that has no tunnel any more.
-    if (peer.shown.activity.is_expired) return ipc::PeerState::kNever;
+    if (peer.shown.activity.is_expired) return ipc::PeerState::kExpired;
     if (peer.handshake == kLongAgo) return ipc::PeerState::kNever;
     const bool is_online = peer.shown.state == ipc::PeerState::kOnline && now - peer.handshake < kOnline;
     return is_online ? ipc::PeerState::kOnline : ipc::PeerState::kIdle;
@@ -132,8 +132,8 @@ std::string_view name_of(ipc::PeerState state) {
     switch (state) {
         case ipc::PeerState::kOnline: return "online";
         case ipc::PeerState::kIdle: return "idle";
-        case ipc::PeerState::kNever:
-        case ipc::PeerState::kExpired: return "never";
+        case ipc::PeerState::kNever: return "never";
+        case ipc::PeerState::kExpired: return "expired";
     }
     return "never";
 }
@@ -322,7 +322,9 @@ void Census::update_state(Now now, CustomerEntry& customer, PeerEntry& peer) {
     peer.tick = tick_;
     const EventKind kind = state == ipc::PeerState::kOnline ? EventKind::kOnline : EventKind::kIdle;
     record_event(now, kind, customer.shown.settings.id, peer.shown.settings.name, before, std::string(name_of(state)),
-                 state == ipc::PeerState::kNever ? reason_of_end(now, customer, peer) : std::string());
+                 state == ipc::PeerState::kNever || state == ipc::PeerState::kExpired
+                     ? reason_of_end(now, customer, peer)
+                     : std::string());
 }
 
 // Why vpnd no longer knows of a handshake. Its answers tell of a cause and its effect up to some rounds apart.

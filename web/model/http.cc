@@ -75,13 +75,18 @@ std::string_view reason_phrase(unsigned status) {
         case 401: return "Unauthorized";
         case 403: return "Forbidden";
         case 404: return "Not Found";
+        case 409: return "Conflict";
         case 405: return "Method Not Allowed";
         case 408: return "Request Timeout";
         case 413: return "Content Too Large";
         case 415: return "Unsupported Media Type";
         case 421: return "Misdirected Request";
+        case 422: return "Unprocessable Content";
+        case 423: return "Locked";
         case 429: return "Too Many Requests";
         case 431: return "Request Header Fields Too Large";
+        case 502: return "Bad Gateway";
+        case 504: return "Gateway Timeout";
         case 503: return "Service Unavailable";
         default: return "Error";
     }

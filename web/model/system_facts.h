@@ -11,6 +11,7 @@
 #include "base/renames.h"
 #include "base/time.h"
 #include "health/health.h"
+#include "ipc/web_changes.h"
 #include "ipc/web_stacks.h"
 
 namespace warren::web {
@@ -46,6 +47,7 @@ struct SystemFacts {
     std::optional<Now> stackd_heard;                           // its last message; nothing: not watched
     std::vector<health::Situation::Problem> problems;          // of stackd
     std::map<std::string, ipc::WebStack, std::less<>> stacks;  // by Census::id_at_stackd(); none: not known
+    ipc::WebChanging changing;                                 // what users may change, and what waits
     std::set<std::string> incomplete;                          // those of `stacks` that are not complete
 };
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -10,9 +11,11 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
+#include <map>
 #include <optional>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "access/secrets.h"
 #include "base/log.h"
@@ -116,6 +119,9 @@ class Server::Rim {
     bool withdraw_login(PasswordQueue::Ticket ticket);
     void refuse_late_logins();
     void check_next_login();
+    void add_ask(std::shared_ptr<Connection> connection, Ask ask);
+    void finish_ask(std::uint32_t id, const std::optional<Answer>& answer);
+    void refuse_late_asks();
     void pause_accepting();
     void watch(std::shared_ptr<asio::posix::stream_descriptor> descriptor, std::function<bool()> ready);
     void repeat(std::shared_ptr<asio::steady_timer> timer, Duration interval, std::function<void()> call);
@@ -141,6 +147,14 @@ class Server::Rim {
     std::unordered_map<PasswordQueue::Ticket, Login> logins;  // those in the queue
     PasswordQueue::Ticket last_ticket = 0;
     bool is_checking = false;
+    struct Waiting {
+        std::shared_ptr<Connection> connection;
+        Ask ask;
+        Instant since;
+    };
+    std::function<bool(std::uint32_t, Ask&)> asker = [](std::uint32_t, Ask&) { return false; };
+    std::map<std::uint32_t, Waiting> asks;  // that stackd has
+    std::uint32_t last_ask = 0;
     std::shared_ptr<ssl::context> tls;  // a connection keeps the one it started with
     std::optional<tcp::acceptor> acceptor;
 };
@@ -177,6 +191,9 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
     void close() { beast::get_lowest_layer(stream_).close(); }
 
     [[nodiscard]] const IpAddress& remote() const { return remote_; }
+
+    // stackd has answered.
+    void answer_ask(Reply reply) { send(std::move(reply)); }
 
     // The end of a login.
     void answer(Reply reply) {
@@ -217,6 +234,10 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
         write_audits(rim_.router);
         if (auto* reply = std::get_if<Reply>(&outcome)) return send(std::move(*reply));
         if (auto* check = std::get_if<PasswordCheck>(&outcome)) return check_password(std::move(*check));
+        if (auto* ask = std::get_if<Ask>(&outcome)) {
+            beast::get_lowest_layer(stream_).expires_never();
+            return rim_.add_ask(shared_from_this(), std::move(*ask));
+        }
         begin_stream(std::move(std::get<Stream>(outcome)));
     }
 
@@ -401,6 +422,33 @@ void Server::Rim::check_next_login() {
     });
 }
 
+// --- questions to stackd ---
+
+void Server::Rim::add_ask(std::shared_ptr<Connection> connection, Ask ask) {
+    const bool is_one_of_user =
+        std::any_of(asks.begin(), asks.end(), [&ask](const auto& each) { return each.second.ask.user == ask.user; });
+    if (asks.size() >= limits.asks || is_one_of_user)
+        return connection->answer_ask(problem(429, "Another change is being made. Try again."));
+    const std::uint32_t id = ++last_ask;
+    if (!asker(id, ask)) return connection->answer_ask(problem(503, "stackd cannot be asked. Try again."));
+    asks.emplace(id, Waiting{std::move(connection), std::move(ask), read_clock().instant});
+}
+
+void Server::Rim::finish_ask(std::uint32_t id, const std::optional<Answer>& answer) {
+    const auto found = asks.extract(id);
+    if (found.empty()) return;
+    found.mapped().connection->answer_ask(router.finish_ask(read_clock(), found.mapped().ask, answer));
+}
+
+void Server::Rim::refuse_late_asks() {
+    const Instant now = read_clock().instant;
+    std::vector<std::uint32_t> late;
+    for (const auto& [id, waiting] : asks) {
+        if (now - waiting.since >= limits.ask) late.push_back(id);
+    }
+    for (const std::uint32_t id : late) finish_ask(id, std::nullopt);
+}
+
 void Server::Rim::watch(std::shared_ptr<asio::posix::stream_descriptor> descriptor, std::function<bool()> ready) {
     auto& waiting = *descriptor;
     waiting.async_wait(
@@ -468,8 +516,19 @@ void Server::tick() {
     for (const auto& connection : open) connection->send_update();
 }
 
+void Server::set_asker(std::function<bool(std::uint32_t id, Ask& ask)> asker) {
+    rim_->asker = std::move(asker);
+}
+
+void Server::finish(std::uint32_t id, Answer answer) {
+    rim_->finish_ask(id, std::move(answer));
+}
+
 void Server::run() {
-    every(kLateLogins, [this] { rim_->refuse_late_logins(); });
+    every(kLateLogins, [this] {
+        rim_->refuse_late_logins();
+        rim_->refuse_late_asks();
+    });
     rim_->loop.run();
 }
 

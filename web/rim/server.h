@@ -23,6 +23,8 @@ struct ServerLimits {
     Shares::Limits logged_in{768, 64, 512, 640};    // connections; one beyond its share stays among the strangers
     Duration handshake = std::chrono::seconds(10);  // TLS
     Duration request = std::chrono::seconds(30);    // from an idle connection to the last byte
+    std::size_t asks = 16;                          // that wait for stackd, and one of a user
+    Duration ask = std::chrono::seconds(60);        // until stackd has answered
     Duration write = std::chrono::seconds(15);      // a client that reads more slowly is disconnected
 };
 
@@ -44,6 +46,11 @@ class Server {
     void watch(int fd, std::function<bool()> ready);
     // Calls `call` periodically.
     void every(Duration interval, std::function<void()> call);
+
+    // Passes a question to stackd, whose answer comes by finish(); false: it cannot be passed.
+    void set_asker(std::function<bool(std::uint32_t id, Ask& ask)> asker);
+    // One that nobody waits for is dropped.
+    void finish(std::uint32_t id, Answer answer);
 
     // Sends the changes to all streams, except those that are still sending their last message.
     void tick();

@@ -235,7 +235,12 @@ std::vector<WebMessage> every_web_message() {
             WebLogLevel{LogLevel::kWarn},
             WebProblems{{{ControlText::Kind::kUnserved, "acme", "acme.toml:1:1: error: x"}}, 3},
             WebStacks{},
-            WebRenames{7, {{"acme", "initech"}, {"globex", "acme"}}, true}};
+            WebRenames{7, {{"acme", "initech"}, {"globex", "acme"}}, true},
+            WebChanging{true, 12, WallTime{5}, true},
+            WebUnlock{1, "ada", "password"},
+            WebUnlocked{1, WebVerdict::kLocked, "wrong", "ticket"},
+            WebChange{2, "ticket", WebAction::kAddDevice, "acme", "phone", "of Ada", "key", 12},
+            WebChanged{2, WebVerdict::kInvalid, "no", "[Interface]"}};
 }
 
 }  // namespace
@@ -249,7 +254,10 @@ TEST_CASE("the file of the customers' stacks keeps every field; one that is cut 
                                         3,
                                         {"graz"},
                                         4,
-                                        false},
+                                        false,
+                                        "contract 4711",
+                                        {{"linz", "the new office"}},
+                                        50},
                                        {"globex", {}, {}, {}, {}, 0, {}, 0, true}};
     const Wire file = encode_stacks(stacks);
     const auto decoded = decode_stacks(file);

@@ -77,9 +77,47 @@ async function login(request, response) {
     kind: "cookie",
     expires_at: null,
     idle_expires_at: null,
+    may_change: role !== "viewer",
+    unlocked: false,
   };
   sessions.set(token, session);
   send(response, 200, session, { "Set-Cookie": `mock=${token}; HttpOnly; SameSite=Strict; Path=/` });
+}
+
+/** As web/api/router_changes.cc, as far as the page can tell. */
+async function change(request, path, session) {
+  let text = "";
+  for await (const piece of request) text += piece;
+  const body = JSON.parse(text);
+  const [head, id, sub, name, tail] = path.split("/").slice(3).map(decodeURIComponent);
+  const customer = head === "customers" ? customerOf(session, id) : undefined;
+  if (!session.may_change) throw new Refusal(403, "Forbidden", "A viewer changes nothing.");
+  if (head === "unlock") {
+    if (body.password !== session.user) throw new Refusal(403, "Forbidden", "The password is wrong.");
+    session.unlocked = true;
+    return session;
+  }
+  if (!session.unlocked) throw new Refusal(423, "Locked", "Show your password again.");
+  if (head === "pending") {
+    if (world.pending?.revision !== body.revision) throw new Refusal(409, "Conflict", "It does not wait any more.");
+    world.pending = null;
+    return { done: "done", profile: null };
+  }
+  if (session.role === "customer" && (sub === "suspend" || sub === "resume"))
+    throw new Refusal(403, "Forbidden", "only an operator may do this");
+  if (sub === "devices") {
+    if (customer.peers.some((peer) => peer.name === body.name))
+      throw new Refusal(409, "Conflict", `there is a peer ${body.name} already`);
+    const profile =
+      "# mock\n[Interface]\nPrivateKey = REPLACE_WITH_THE_PRIVATE_KEY_OF_THIS_DEVICE\nAddress = 10.0.0.9/32\n\n" +
+      "[Peer]\nPublicKey = mXr0r2Vb8i9cQyq3hJ6nXk1B0Yw5o3d8TzE4lKfVxQI=\nAllowedIPs = 10.0.0.0/8\n" +
+      "Endpoint = vpn.example.net:51820\n";
+    return { done: "added", profile };
+  }
+  customer.disabled ??= ["old-laptop"];
+  if (tail === "enable") customer.disabled = customer.disabled.filter((one) => one !== name);
+  if (tail === "disable") customer.disabled = [...customer.disabled, name];
+  return { done: "done", profile: null };
 }
 
 const visible = (session) => (session.customers ? rows.filter((row) => session.customers.includes(row.id)) : rows);
@@ -211,6 +249,12 @@ function control(path, query, response) {
   if (path === "/mock/cut") streamsOpen = query.get("for") === null;
   if (path === "/mock/cut" && !streamsOpen) setTimeout(() => (streamsOpen = true), Number(query.get("for")));
   if (path === "/mock/stale") world.stale = query.get("on") === "1";
+  if (path === "/mock/pending")
+    world.pending = {
+      revision: Number(query.get("revision")),
+      comes_back_at: new Date(Date.now() + 1000 * Number(query.get("seconds"))).toISOString(),
+      is_returning: false,
+    };
   if (path === "/mock/expire") sessions.clear();
   if (path === "/mock/expire") for (const one of streams) one.response.end();
   if (path === "/mock/turn") {
@@ -250,6 +294,7 @@ async function handle(request, response) {
     sessions.clear();
     return send(response, 204);
   }
+  if (request.method === "POST") return send(response, 200, await change(request, path, session));
   if (path === "/api/v1/events" && request.headers.accept === "text/event-stream")
     return stream(request, response, session, query);
   send(response, 200, answer(session, path, query, Date.now()));

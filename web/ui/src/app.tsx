@@ -12,7 +12,9 @@ import { System } from "./pages/system";
 import { Ended } from "./parts/ended";
 import { Failed, Loading, NotThere } from "./parts/notice";
 import { Shell } from "./parts/shell";
+import { Unlock } from "./parts/unlock";
 import { here, type Place } from "./router";
+import { asking } from "./state/changes";
 import { startLive, stopLive } from "./state/live";
 import { loadOverview, overview } from "./state/overview";
 import { access, findSession } from "./state/session";
@@ -50,6 +52,7 @@ export function App() {
         <Page place={place} />
       </Shell>
       {kind === "ended" && <Ended />}
+      {asking.value !== undefined && <Unlock />}
     </>
   );
 }

@@ -5,7 +5,9 @@ import type {
   ConnectionPage,
   CustomerDetail,
   CustomerPage,
+  Done,
   EventList,
+  NewDevice,
   Overview,
   Peer,
   PeerPage,
@@ -78,6 +80,15 @@ async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Pr
   return (await answer.json()) as T;
 }
 
+async function post<T>(path: string, body: object): Promise<T> {
+  const answer = await request(pathOf(path), {
+    method: "POST",
+    headers: { Accept: "application/json", "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  return (await answer.json()) as T;
+}
+
 const id = encodeURIComponent;
 
 export const api = {
@@ -108,6 +119,17 @@ export const api = {
     const connection = subject.connection === undefined ? "" : `/connections/${id(subject.connection)}`;
     return get<Timeseries>(`${customer}${peer}${connection}/timeseries`, { step }, signal);
   },
+
+  async unlock(password: string): Promise<Session> {
+    return post<Session>("/unlock", { password });
+  },
+  addDevice: (customer: string, device: NewDevice) => post<Done>(`/customers/${id(customer)}/devices`, device),
+  suspend: (customer: string) => post<Done>(`/customers/${id(customer)}/suspend`, {}),
+  resume: (customer: string) => post<Done>(`/customers/${id(customer)}/resume`, {}),
+  enable: (customer: string, peer: string) => post<Done>(`/customers/${id(customer)}/peers/${id(peer)}/enable`, {}),
+  disable: (customer: string, peer: string) => post<Done>(`/customers/${id(customer)}/peers/${id(peer)}/disable`, {}),
+  confirm: (revision: number) => post<Done>("/pending/confirm", { revision }),
+  goBack: (revision: number) => post<Done>("/pending/go-back", { revision }),
 
   async login(user: string, password: string): Promise<Session> {
     const body = JSON.stringify({ user, password });

@@ -34,6 +34,10 @@ export interface Session {
   expires_at: string | null;
   /** When the session ends without further requests; null for a token. */
   idle_expires_at: string | null;
+  /** Whether this login may change something, once it is unlocked. */
+  may_change: boolean;
+  /** Its user has shown the password for changes. */
+  unlocked: boolean;
 }
 
 /** What anybody may know. */
@@ -178,6 +182,8 @@ export interface Overview {
   verdict: string;
   /** Critical alarms first. */
   alarms: Alarm[];
+  /** What waits for a confirmation; null: nothing, or a customer asks. */
+  pending: Pending | null;
 }
 
 /** A row of the list of customers. */
@@ -292,6 +298,14 @@ export interface CustomerDetail {
   disabled_peers_more: number | null;
   /** Who claims to be one of its peers and was refused, the latest first. */
   refused: RefusedSender[];
+  /** What its file says of it for people; null: nothing, or not known. */
+  description: string | null;
+  /** What its file says of its peers: the first 200. */
+  peer_descriptions: Description[];
+  /** How many enabled peers it may have; null: any number, or not known. */
+  max_peers: number | null;
+  /** Peers that still use the server's previous key. */
+  peers_on_previous_key: number;
 }
 
 /** A peer of a customer. */
@@ -326,6 +340,14 @@ export interface Peer {
   has_preshared_key: boolean;
   /** The keepalive interval; 0: off. */
   persistent_keepalive_seconds: number;
+  /** From then on it has no tunnel; null: never. */
+  expires: string | null;
+  /** The key that replaces public_key, while both are its; null: it has one key. */
+  next_public_key: string | null;
+  /** Of which of its keys the last handshake was; null: none. */
+  key_in_use: "present" | "next" | null;
+  /** The same of the server's keys. */
+  server_key_in_use: "present" | "previous" | null;
 }
 
 /** A change, kept in memory. */
@@ -553,8 +575,9 @@ export type CustomerState = "up" | "degraded" | "down" | "never" | "suspended" |
  * online: There is a session: its handshake was within 180 s.
  * idle: There was a session, and there is none now.
  * never: No handshake yet.
+ * expired: Its time has passed: it has no tunnel any more.
  */
-export type PeerState = "online" | "idle" | "never";
+export type PeerState = "online" | "idle" | "never" | "expired";
 
 /**
  * What changed.
@@ -809,4 +832,55 @@ export interface ConnectionPage {
   offset: number;
   /** The time of the last snapshot from vpnd. */
   as_of: string;
+}
+
+/** A configuration that is undone unless somebody confirms it. */
+export interface Pending {
+  /** The revision that comes back. */
+  revision: number;
+  /** When it does. */
+  comes_back_at: string;
+  /** It comes back now: nobody can confirm any more. */
+  is_returning: boolean;
+}
+
+/** Shows again who asks. */
+export interface Unlock {
+  /** The user's password, at most 1024 bytes. */
+  password: string;
+}
+
+/** A device with the next free addresses of the customer's pool. */
+export interface NewDevice {
+  /** The peer's name, which no other peer of the customer has. */
+  name: string;
+  /** For people; may be empty. */
+  description: string;
+  /** In base64. The device keeps the private key. */
+  public_key: string;
+}
+
+/** An empty object. */
+export interface Nothing {}
+
+/** What the user saw. */
+export interface Settle {
+  /** Of Pending. */
+  revision: number;
+}
+
+/** What was done. */
+export interface Done {
+  /** In a sentence. */
+  done: string;
+  /** Of a new device, for wg-quick, with a placeholder for the private key; else null. */
+  profile: string | null;
+}
+
+/** What a file says of a peer for people. */
+export interface Description {
+  /** The peer's name. */
+  name: string;
+  /** The description. */
+  text: string;
 }

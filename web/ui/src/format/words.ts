@@ -24,6 +24,7 @@ const peerLooks: Record<Peer["state"], Look> = {
   online: { word: "Online", shape: "full", tone: "good" },
   idle: { word: "Idle", shape: "half", tone: "wait" },
   never: { word: "Never", shape: "dots", tone: "quiet" },
+  expired: { word: "Expired", shape: "pause", tone: "quiet" },
 };
 
 const connectionLooks: Record<Connection["state"], Look> = {

@@ -1,4 +1,5 @@
 // One customer: peers, throughput, drops with their reasons, events, stack and routes.
+import { useSignal } from "@preact/signals";
 import { useCallback, useEffect } from "preact/hooks";
 
 import { api } from "../api/client";
@@ -6,9 +7,11 @@ import type { CustomerDetail, Delta, Lan as LanData } from "../api/types";
 import { bytesText, countText, plural } from "../format/amount";
 import { spanText } from "../format/time";
 import { customerLooks, customerRule, peerRule, stackComplete, stackIncomplete } from "../format/words";
+import { AddDevice } from "../parts/add_device";
 import { Ago } from "../parts/ago";
 import { Badge } from "../parts/badge";
 import { Card } from "../parts/card";
+import { ChangeButton } from "../parts/change_button";
 import { Chart } from "../parts/chart";
 import { Copy } from "../parts/copy";
 import { Drops } from "../parts/drops";
@@ -19,6 +22,7 @@ import { Empty, Failed, Loading, NotThere } from "../parts/notice";
 import { bitsText, RatePair } from "../parts/rates";
 import { Refused } from "../parts/refused";
 import { connectionHref, peerHref } from "../router";
+import { isOperator, mayChange } from "../state/changes";
 import { onDelta, setSubject } from "../state/live";
 import { pace } from "../state/pace";
 import { useResource } from "../state/resource";
@@ -68,6 +72,7 @@ export function Customer({ customer }: { customer: string }) {
   return (
     <>
       <Head data={data} />
+      {mayChange.value && <Changes data={data} reload={detail.reload} />}
       <Figures data={data} />
       {(data.peers.total > 0 || data.connections.total === 0) && <PeersTable customer={customer} key={customer} />}
       {data.connections.total > 0 && <ConnectionsTable customer={customer} key={`${customer}/connections`} />}
@@ -86,7 +91,7 @@ export function Customer({ customer }: { customer: string }) {
         <RecentEvents customer={customer} />
       </div>
       <div class="columns">
-        <Stack data={data} />
+        <Stack data={data} reload={detail.reload} />
         <Routes data={data} />
       </div>
     </>
@@ -112,6 +117,41 @@ function Head({ data }: { data: CustomerDetail }) {
           )}
         </span>
       </p>
+    </div>
+  );
+}
+
+function Changes({ data, reload }: { data: CustomerDetail; reload: () => void }) {
+  const adding = useSignal(false);
+  const close = () => {
+    adding.value = false;
+    reload();
+  };
+  return (
+    <div class="changes">
+      <button type="button" class="button" onClick={() => (adding.value = true)}>
+        Add a device
+      </button>
+      {data.max_peers !== null && (
+        <span class="soft small">
+          {countText(data.peers.total)} of {countText(data.max_peers)} devices
+        </span>
+      )}
+      {isOperator.value && data.state !== "suspended" && (
+        <ChangeButton
+          work={() => api.suspend(data.id)}
+          done={reload}
+          question={`Suspend ${data.name}? All its tunnels go down.`}
+        >
+          Suspend
+        </ChangeButton>
+      )}
+      {isOperator.value && data.state === "suspended" && (
+        <ChangeButton work={() => api.resume(data.id)} done={reload}>
+          Resume
+        </ChangeButton>
+      )}
+      {adding.value && <AddDevice customer={data.id} close={close} />}
     </div>
   );
 }
@@ -159,13 +199,14 @@ function PeersFigure({ data }: { data: CustomerDetail }) {
   );
 }
 
-function Stack({ data }: { data: CustomerDetail }) {
+function Stack({ data, reload }: { data: CustomerDetail; reload: () => void }) {
   return (
     <Card title="Network stack">
       <Facts>
         <Fact name="Id">
           <code>{data.id}</code>
         </Fact>
+        {data.description !== null && <Fact name="Description">{data.description}</Fact>}
         <Fact name="Addresses">
           {data.addresses.length === 0
             ? "none"
@@ -198,7 +239,17 @@ function Stack({ data }: { data: CustomerDetail }) {
         )}
         {data.disabled_peers !== null && data.disabled_peers.length + (data.disabled_peers_more ?? 0) > 0 && (
           <Fact name="Disabled peers">
-            {data.disabled_peers.join(", ")} {moreText(data.disabled_peers_more)}
+            {data.disabled_peers.map((name) => (
+              <span key={name} class="block">
+                {name}{" "}
+                {mayChange.value && (
+                  <ChangeButton label={`Enable ${name}`} work={() => api.enable(data.id, name)} done={reload}>
+                    Enable
+                  </ChangeButton>
+                )}
+              </span>
+            ))}
+            {moreText(data.disabled_peers_more)}
           </Fact>
         )}
         <Fact name="Listens on">
@@ -208,6 +259,20 @@ function Stack({ data }: { data: CustomerDetail }) {
         <Fact name="Processor">
           {data.cpu_seconds < 1 ? "less than 1 s" : spanText(data.cpu_seconds)} for its packets
         </Fact>
+        {data.peers_on_previous_key > 0 && (
+          <Fact name="Previous key">
+            {plural(data.peers_on_previous_key, "peer")} still use the server's previous key
+          </Fact>
+        )}
+        {data.peer_descriptions.length > 0 && (
+          <Fact name="Of its peers">
+            {data.peer_descriptions.map((one) => (
+              <span key={one.name} class="block">
+                {one.name}: {one.text}
+              </span>
+            ))}
+          </Fact>
+        )}
         <Fact name="Public key">
           <Copy text={data.listener_public_key} what="the public key" />
         </Fact>

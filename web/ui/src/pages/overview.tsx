@@ -15,6 +15,7 @@ import { EventList } from "../parts/event_list";
 import { Heading } from "../parts/heading";
 import { Hint } from "../parts/hint";
 import { Empty, Failed, Loading } from "../parts/notice";
+import { Pending } from "../parts/pending";
 import { bitsText, Direction, RatePair } from "../parts/rates";
 import { Shape } from "../parts/shape";
 import { customerHref } from "../router";
@@ -55,6 +56,7 @@ export function Overview() {
 function Filled({ data }: { data: OverviewData }) {
   return (
     <>
+      {data.pending !== null && <Pending pending={data.pending} />}
       <Alarms alarms={data.alarms} verdict={data.verdict} />
       <Figures data={data} />
       {seesAll.value && <Chart title="Throughput" ratesOf={totalRates} />}

@@ -9,6 +9,7 @@ import { peerLook, peerRule } from "../format/words";
 import { Ago } from "../parts/ago";
 import { Badge } from "../parts/badge";
 import { Card } from "../parts/card";
+import { ChangeButton } from "../parts/change_button";
 import { Chart } from "../parts/chart";
 import { Copy } from "../parts/copy";
 import { EventList } from "../parts/event_list";
@@ -19,6 +20,7 @@ import { Empty, Failed, Loading, NotThere } from "../parts/notice";
 import { RatePair } from "../parts/rates";
 import { customerHref } from "../router";
 import { announce } from "../state/announce";
+import { mayChange } from "../state/changes";
 import { withNews } from "../state/history";
 import { onDelta, setSubject } from "../state/live";
 import { useResource } from "../state/resource";
@@ -67,6 +69,17 @@ export function Peer({ customer, name }: { customer: string; name: string }) {
   return (
     <>
       <Head data={data} />
+      {mayChange.value && (
+        <div class="changes">
+          <ChangeButton
+            work={() => api.disable(customer, name)}
+            done={() => (location.hash = customerHref(customer))}
+            question={`Disable ${name}? Its tunnel ends.`}
+          >
+            Disable
+          </ChangeButton>
+        </div>
+      )}
       <Figures data={data} />
       <Card title="State, last 24 hours">
         {events.value.value !== undefined ? (
@@ -180,6 +193,14 @@ function Configuration({ data }: { data: PeerData }) {
               ))}
           {data.allowed_ips_left_out > 0 && <span class="soft">and {data.allowed_ips_left_out} more</span>}
         </Fact>
+        {data.next_public_key !== null && (
+          <Fact name="Next public key">
+            <Copy text={data.next_public_key} what="the next public key" />
+            <span class="block soft">{data.key_in_use === "next" ? "in use" : "not in use yet"}</span>
+          </Fact>
+        )}
+        {data.server_key_in_use === "previous" && <Fact name="Server's key">it still uses the previous one</Fact>}
+        {data.expires !== null && <Fact name="Expires">{localText(Date.parse(data.expires))}</Fact>}
         <Fact name="Preshared key">{data.has_preshared_key ? "yes" : "no"}</Fact>
         <Fact name="Keepalive">
           {data.persistent_keepalive_seconds === 0 ? "off" : `every ${data.persistent_keepalive_seconds} s`}

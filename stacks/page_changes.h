@@ -1,0 +1,108 @@
+// What users of the status page may change: who they are, what they may, how often. stackd believes nothing that
+// statusd says of them: it checks passwords itself, and takes what a user may do from users.toml.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "access/users.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "base/token_bucket.h"
+#include "config/generation.h"
+#include "history/revisions.h"
+#include "ipc/web_changes.h"
+#include "stacks/host/disk_task.h"
+#include "stacks/plan/report.h"
+
+namespace warren::stacks {
+
+// The tickets that were given for passwords; each ends after a while, and when its user is changed or removed.
+class Tickets {
+  public:
+    static constexpr Duration kIdle = std::chrono::minutes(15);
+    static constexpr Duration kAbsolute = std::chrono::hours(8);
+    static constexpr std::size_t kMost = 256;  // a new one replaces the one unused for longest
+
+    // `ticket`: 32 random bytes as text.
+    void give(Instant now, const std::string& ticket, const access::User& user);
+    // Whose it is, and uses it; nothing: it is none (any more).
+    [[nodiscard]] std::optional<access::User> use(Instant now, const std::string& ticket, const access::Users& users);
+    void clear() { tickets_.clear(); }
+
+  private:
+    struct Ticket {
+        access::User user;  // as when it was given
+        Instant begun{};
+        Instant used{};
+    };
+    std::unordered_map<std::string, Ticket> tickets_;  // by the ticket's hash
+};
+
+// Why a user with this grant may not ask for that, whatever the configuration says; "": it may. The same text for a
+// customer that is not its own and for one that does not exist.
+[[nodiscard]] std::string objection_to(const access::Grant& grant, const ipc::WebChange& change);
+
+// One thread. Never waits: a password is checked in a child process.
+class PageChanges {
+  public:
+    // What the supervisor does for it.
+    struct Hands {
+        std::function<const config::Generation&()> in_force;
+        std::function<std::string()> reason_to_wait;  // why nothing may be changed now; "": it may
+        std::function<std::uint64_t()> pending;       // the revision that comes back unless it is confirmed; 0: none
+        // Brings the file of this customer into force.
+        std::function<Report(const std::string& customer, const history::Origin& origin)> apply;
+        std::function<Report()> confirm;
+        std::function<Report(const history::Origin& origin)> go_back;
+    };
+    // Passwords of one user, right or wrong.
+    static constexpr Duration kPasswordPrice = std::chrono::seconds(30);
+    static constexpr int kPasswordBurst = 5;
+    // Changes by an operator, and by all users of one customer together: the history keeps 200 revisions for all.
+    static constexpr Duration kOperatorPrice = std::chrono::seconds(2);
+    static constexpr Duration kCustomerPrice = std::chrono::seconds(60);
+    static constexpr int kBurst = 10;
+    static constexpr std::size_t kMostWaiting = 8;  // passwords
+
+    PageChanges(std::string config_directory, Hands hands);
+
+    // Another statusd asks from now on: it has no ticket, and gets no answer to what the one before it asked.
+    void begin_anew();
+    // Answers at once, or later by take_unlocked().
+    [[nodiscard]] std::optional<ipc::WebUnlocked> unlock(Instant now, ipc::WebUnlock request);
+    // The next answer to an unlock(), if there is one.
+    [[nodiscard]] std::optional<ipc::WebUnlocked> take_unlocked(Instant now);
+    [[nodiscard]] Instant next_deadline(Instant now) const;
+    // Checks who asks and does it.
+    [[nodiscard]] ipc::WebChanged change(Instant now, const ipc::WebChange& request);
+
+  private:
+    [[nodiscard]] Result<access::Users> users() const;
+    void start_next();
+    [[nodiscard]] ipc::WebChanged carry_out(const access::User& user, const ipc::WebChange& request);
+    [[nodiscard]] ipc::WebChanged change_file(const access::User& user, const ipc::WebChange& request);
+    [[nodiscard]] std::optional<ipc::WebChanged> refuse(const access::User& user, const ipc::WebChange& request,
+                                                        const config::Customer& customer) const;
+    [[nodiscard]] bool takes_turn(Instant now, const access::User& user, const ipc::WebChange& request);
+
+    struct Attempt {
+        ipc::WebUnlock request;
+        access::User user;     // as it was when the password came
+        bool is_void = false;  // nobody waits for it
+    };
+
+    std::string directory_;
+    Hands hands_;
+    Tickets tickets_;
+    std::deque<Attempt> attempts_;  // the first one is checked when task_ runs
+    DiskTask task_;
+    std::map<std::string, TokenBucket> passwords_;  // by user
+    std::map<std::string, TokenBucket> turns_;      // "user NAME", "customer ID"
+};
+
+}  // namespace warren::stacks

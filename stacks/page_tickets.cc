@@ -1,0 +1,45 @@
+// Who may change what from the status page: tickets, and what a grant allows.
+#include <algorithm>
+
+#include "access/secrets.h"
+#include "stacks/page_changes.h"
+
+namespace warren::stacks {
+
+void Tickets::give(Instant now, const std::string& ticket, const access::User& user) {
+    std::erase_if(tickets_, [now](const auto& each) {
+        return now - each.second.used >= kIdle || now - each.second.begun >= kAbsolute;
+    });
+    if (tickets_.size() >= kMost) {
+        tickets_.erase(std::min_element(tickets_.begin(), tickets_.end(),
+                                        [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
+    }
+    tickets_[access::sha256_hex(ticket)] = {user, now, now};
+}
+
+std::optional<access::User> Tickets::use(Instant now, const std::string& ticket, const access::Users& users) {
+    const auto found = tickets_.find(access::sha256_hex(ticket));
+    if (found == tickets_.end()) return std::nullopt;
+    const Ticket& known = found->second;
+    const access::User* user = users.find_user(known.user.name);
+    if (now - known.used >= kIdle || now - known.begun >= kAbsolute || user == nullptr || *user != known.user) {
+        tickets_.erase(found);
+        return std::nullopt;
+    }
+    found->second.used = now;
+    return *user;
+}
+
+std::string objection_to(const access::Grant& grant, const ipc::WebChange& change) {
+    using Action = ipc::WebAction;
+    if (grant.role == access::Role::kOperator) return {};
+    if (grant.role != access::Role::kCustomer) return "a viewer changes nothing";
+    if (change.action != Action::kAddDevice && change.action != Action::kEnablePeer &&
+        change.action != Action::kDisablePeer)
+        return "only an operator may do this";
+    const bool is_own =
+        std::find(grant.customers.begin(), grant.customers.end(), change.customer) != grant.customers.end();
+    return is_own ? "" : "there is no such customer";
+}
+
+}  // namespace warren::stacks
