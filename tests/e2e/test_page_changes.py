@@ -1,9 +1,6 @@
-"""Users of the status page change something, and a statusd that an attacker controls can do no more than they may."""
+"""Users of the status page change something. What a statusd can do that an attacker controls: tests/stacks."""
 
 import json
-import os
-import stat
-import textwrap
 
 import pytest
 
@@ -161,94 +158,3 @@ def test_another_page_cannot_make_a_user_change_something(desk):
                          headers={"Content-Type": "text/plain"})
     assert form.status == 415
     assert desk.text("acme") == before
-
-
-# --- a statusd that an attacker controls ------------------------------------------------------------------------------
-
-ATTACK = textwrap.dedent("""\
-    #!/usr/bin/python3
-    import json, os, socket, struct, sys, time
-    channel = socket.socket(fileno=int(sys.argv[sys.argv.index("--channel") + 1]))
-    answers = open({answers!r}, "a")
-
-    def text(value):
-        return struct.pack("<I", len(value)) + value.encode()
-
-    def change(ticket, action, customer, peer="site", pending=0):
-        return (bytes([{version}, {change}]) + struct.pack("<I", action + 1) + text(ticket) + bytes([action])
-                + text(customer) + text(peer) + text("") + text("key") + struct.pack("<Q", pending))
-
-    def unlock(user, password):
-        return bytes([{version}, {unlock}]) + struct.pack("<I", 99) + text(user) + text(password)
-
-    def ask(wire):
-        channel.send(wire)
-        while True:
-            got = channel.recv(65536)
-            if not got:
-                sys.exit()
-            if got[1] in ({unlocked}, {changed}):
-                print(json.dumps([got[1], got[6]]), file=answers, flush=True)
-                return
-
-    for ticket in ("", "operator", "A" * 43):
-        for action in range(7):
-            ask(change(ticket, action, "acme", pending=1))
-    for user in ("operator", "root", ""):
-        ask(unlock(user, "guess"))
-    print(json.dumps("done"), file=answers, flush=True)
-    if {floods}:
-        for _ in range(1000):
-            channel.send(change("x" * 5000, 3, "acme"))
-    time.sleep(1000)
-    """)
-VERSION, UNLOCK, UNLOCKED, CHANGE, CHANGED = 9, 10, 11, 12, 13  # ipc/web_messages.h
-LOCKED = 1  # ipc::WebVerdict
-
-
-class Taken(warren.Warren):
-    """Its statusd is the attacker's."""
-
-    def stackd(self, *options):
-        return super().stackd("--libexec", self.libexec, *options)
-
-
-@pytest.fixture
-def lab():
-    with netlab.Lab(prefix=f"wpc-{os.getpid()}-") as made:
-        yield made
-
-
-@pytest.mark.parametrize("floods", [False, True])
-def test_a_taken_over_statusd_without_users_changes_nothing(lab, tmp_path, floods):
-    os.chmod(tmp_path, 0o755)
-    for parent in tmp_path.parents:
-        if str(parent).startswith("/tmp/"):
-            os.chmod(parent, os.stat(parent).st_mode | stat.S_IXOTH)
-    answers = tmp_path / "answers"
-    answers.touch()
-    answers.chmod(0o666)
-    for name in ("vpnd", "authd"):
-        os.symlink(f"{warren.programs()}/{name}", tmp_path / name)
-    attack = tmp_path / "statusd"
-    attack.write_text(ATTACK.format(answers=str(answers), version=VERSION, change=CHANGE, unlock=UNLOCK,
-                                    unlocked=UNLOCKED, changed=CHANGED, floods=floods))
-    attack.chmod(0o755)
-    uplink = lab.namespace("up")
-    made = Taken(lab, uplink, customers=[warren.Customer("acme", [f"{STACK4}/24"],
-                                                         [warren.Peer("site", wireguard_go.new_key().public,
-                                                                      ["10.0.0.2/32"])])])
-    made.libexec, made.status_listen, made.status_changes = str(tmp_path), LISTEN, True
-    made.start()
-    made.configure("user", "add", "operator", "operator", input=PASSWORD + "\n")
-    with open(f"{made.config}/customers/acme.toml") as file:
-        before = file.read()
-    netlab.wait_until(lambda: answers.read_text().endswith('"done"\n'), 30, "the attack is over")
-    heard = [json.loads(line) for line in answers.read_text().splitlines()]
-    assert heard[:-1] and all(verdict == LOCKED for _, verdict in heard[:-1]), heard
-    with open(f"{made.config}/customers/acme.toml") as file:
-        assert file.read() == before
-    assert made.ctl("status", check=False).returncode in (0, 1), "stackd serves"
-    if floods:
-        netlab.wait_until(lambda: "statusd_lost" in made.output(), 20, "what is malformed ends it")
-    made.down()

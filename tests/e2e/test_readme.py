@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from tests.e2e.test_firewall import Server, attempt
 from tests.e2e.test_peers import wg_quick
 from tests.lab import netlab, warren
 from tests.lab.town import HUB4, Town
@@ -16,6 +17,11 @@ BRANCH = "10.0.1.1"
 def chapter(heading):
     with open(f"{warren.ROOT}/README.md") as file:
         return next(part for part in re.split(r"^## ", file.read(), flags=re.M) if part.startswith(heading))
+
+
+def without_figures(text):
+    """Packets, bytes and times differ; columns follow them."""
+    return re.sub(r"[ \t]+", " ", re.sub(r"\d+", "N", text))
 
 
 def step(number, heading=HEADING):
@@ -88,6 +94,17 @@ def test_the_first_customer_is_reached_as_readme_says(reader, tmp_path):
         place.ns.run("ping", "-c1", "-W2", "-I", BRANCH, "10.42.0.10")
         assert reader.lan.ping(BRANCH)
         assert "\u2584" in reader.type(phone).stdout or "\u2580" in reader.type(phone).stdout
+        rule, commands, shown, *_ = step(6)
+        with open(f"{town.warren.config}/customers/acme.toml", "a") as file:
+            file.write(rule)
+        diff, apply, firewall = commands.splitlines()
+        assert reader.type(diff, check=False).returncode == 1, "something would change"
+        reader.type(apply)
+        with Server(reader.lan, "10.42.0.10", 443), Server(reader.lan, "10.42.0.10", 80):
+            assert attempt(place.ns, "10.42.0.10", 443) == "open"
+            assert attempt(place.ns, "10.42.0.10", 80) == "silence"
+        seen = reader.type(firewall).stdout
+        assert without_figures(seen) == without_figures(shown), seen
         reader.type(re.search(r"`(sudo vpnctl customer add globex [^`]*)`", chapter(HEADING)).group(1))
-        place.ns.run("ping", "-c1", "-W2", "-I", BRANCH, "10.0.0.1")
+        assert attempt(place.ns, "10.42.0.10", 443) == "refused", "the first customer's tunnel stays up"
         assert {customer["id"] for customer in town.warren.status()["customers"]} == {"acme", "globex"}
