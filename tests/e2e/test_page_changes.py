@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.e2e.test_peers import wg_quick
+from tests.e2e.test_status_page import conforms
 from tests.lab import netlab, page, town as scenery, warren, wireguard_go
 from tests.lab.town import HUB4, PORT, STACK4
 from tests.lab.watched import LISTEN, PASSWORD
@@ -38,7 +39,7 @@ class Desk(scenery.Town):
     def unlocked(self, user):
         cookie = self.session(user)
         done = self.post("unlock", cookie, password=PASSWORD)
-        assert done.status == 200 and done.json()["unlocked"], done
+        assert done.status == 200 and conforms(done.json(), "Session")["unlocked"], done
         return cookie
 
     def post(self, path, cookie, **body):
@@ -84,7 +85,7 @@ def test_a_device_is_added_and_its_user_reaches_the_stack(desk, tmp_path):
     cookie, key = desk.unlocked("operator"), wireguard_go.new_key()
     done = desk.post("customers/acme/devices", cookie, name="phone", description="of Ada", public_key=key.public)
     assert done.status == 200, done
-    profile = done.json()["profile"]
+    profile = conforms(done.json(), "Done")["profile"]
     assert "PrivateKey = REPLACE_WITH_THE_PRIVATE_KEY_OF_THIS_DEVICE" in profile
     assert desk.warren.key.private not in profile
     assert desk.warren.key.public in profile and f"Endpoint = {HUB4}:{PORT}" in profile
@@ -141,6 +142,7 @@ def test_what_waits_for_a_confirmation_is_confirmed_or_undone(desk):
         desk.write("globex", changed)
         desk.ctl("apply", "--confirm-within", "120s")
         netlab.wait_until(lambda: desk.get("overview")["pending"], 10)
+        conforms(desk.get("overview"), "Overview")
         pending = desk.get("overview")["pending"]
         assert desk.post("customers/acme/suspend", cookie).status == 409, "another change would be undone with it"
         assert desk.post(f"pending/{word}", cookie, revision=pending["revision"] + 1).status == 409

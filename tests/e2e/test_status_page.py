@@ -41,6 +41,9 @@ SHAPES = {"/api/v1/session": "Session", "/api/v1/overview": "Overview", "/api/v1
           f"/api/v1/customers/{OWN}/peers/graz": "Peer", f"/api/v1/customers/{OWN}/timeseries": "Timeseries",
           f"/api/v1/customers/{OWN}/peers/graz/timeseries": "Timeseries", "/api/v1/events": "EventList",
           f"/api/v1/events?customer={OWN}": "EventList", "/api/v1/system": "System", "/readyz": "Ready"}
+CHANGES = {"/api/v1/unlock", "/api/v1/pending/confirm", "/api/v1/pending/go-back",  # in test_page_changes.py
+           *("/api/v1/customers/{id}" + rest for rest in ("/devices", "/suspend", "/resume", "/peers/{name}/enable",
+                                                          "/peers/{name}/disable"))}
 CONNECTIONS = ("", "/{name}", "/{name}/timeseries")  # in test_page_connections.py
 ONLY_ALL = {"/api/v1/timeseries", "/api/v1/timeseries?step=60", "/api/v1/timeseries?step=1800", "/api/v1/system"}
 
@@ -61,7 +64,7 @@ def test_every_path_of_the_contract_is_tested():
     shown = {re.sub(r"\?.*", "", path).replace(f"/{OWN}", "/{id}").replace("/graz", "/{name}") for path in SHAPES}
     shown |= {"/api/v1/customers/{id}/connections" + rest for rest in CONNECTIONS}
     assert set(CONTRACT["paths"]) == shown | {"/api/v1/about", "/api/v1/login", "/api/v1/logout", "/healthz",
-                                              "/metrics"}
+                                              "/metrics"} | CHANGES
 
 
 def test_the_page_shows_the_same_as_vpnctl(scene):

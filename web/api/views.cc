@@ -189,8 +189,8 @@ Json overview_of(const Census& census, const SystemFacts& facts, const Viewer& v
             {"handshakes_completed", all ? header.handshakes_completed : 0},
             {"handshakes_initiated", all ? header.handshakes_initiated : 0},
             {"drops", all ? drops_of(header.drops) : Json::array()},
-            {"verdict", health::verdict_of(findings)},
             {"pending", all ? pending_of(facts.changing) : Json()},
+            {"verdict", health::verdict_of(findings)},
             {"alarms", alarms}};
 }
 
