@@ -35,9 +35,10 @@ Result<ipc::ControlDone> converse(ipc::Channel& channel, const ipc::ControlReque
 }  // namespace
 
 Result<ipc::ControlDone> send_request(const std::string& run_dir, const ipc::ControlRequest& request,
-                                      const std::function<void(const ipc::ControlText&)>& on_text) {
+                                      const std::function<void(const ipc::ControlText&)>& on_text, int patience) {
     auto channel = connect_daemon("stackd", run_dir + "/control.sock");
     if (!channel) return tl::unexpected<Error>(channel.error());
+    if (patience > 0) WARREN_TRY(limit_waiting(*channel, patience));
     return converse(*channel, request, on_text);
 }
 

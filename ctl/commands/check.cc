@@ -16,6 +16,8 @@ namespace warren::ctl {
 
 namespace {
 
+constexpr int kPatience = 5;  // seconds; a stackd that is busy for longer is not waited for: reading all takes less
+
 // The text that a customer's file is to get, where stackd finds it; gone at the end.
 class Draft {
   public:
@@ -50,15 +52,17 @@ std::optional<CheckedByStackd> check_by_stackd(const Invocation& invocation, con
     if (!std::filesystem::exists(invocation.run_dir + "/control.sock", error)) return std::nullopt;
     CheckedByStackd out;
     std::string directory;
-    const auto done = send_request(invocation.run_dir, {ipc::ControlVerb::kCheck, std::nullopt, customer},
-                                   [&](const ipc::ControlText& text) {
-                                       if (text.kind == ipc::ControlText::Kind::kDiagnostic)
-                                           out.diagnostics.push_back(printable(text.text, "\n\t"));
-                                       if (text.kind != ipc::ControlText::Kind::kFact) return;
-                                       if (text.text.starts_with("directory ")) directory = text.text.substr(10);
-                                       if (text.text.starts_with("customers ")) out.customers = number_in(text.text);
-                                       if (text.text.starts_with("errors ")) out.errors = number_in(text.text);
-                                   });
+    const auto done = send_request(
+        invocation.run_dir, {ipc::ControlVerb::kCheck, std::nullopt, customer},
+        [&](const ipc::ControlText& text) {
+            if (text.kind == ipc::ControlText::Kind::kDiagnostic)
+                out.diagnostics.push_back(printable(text.text, "\n\t"));
+            if (text.kind != ipc::ControlText::Kind::kFact) return;
+            if (text.text.starts_with("directory ")) directory = text.text.substr(10);
+            if (text.text.starts_with("customers ")) out.customers = number_in(text.text);
+            if (text.text.starts_with("errors ")) out.errors = number_in(text.text);
+        },
+        kPatience);
     if (!done || directory.empty() || !std::filesystem::equivalent(directory, invocation.config_dir, error))
         return std::nullopt;
     out.is_valid = done->exit_status == kDone;
