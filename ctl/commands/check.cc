@@ -37,6 +37,12 @@ class Draft {
     bool is_made_ = false;
 };
 
+// Whether there may be a stackd.
+bool can_ask(const Invocation& invocation) {
+    std::error_code error;
+    return std::filesystem::exists(invocation.run_dir + "/control.sock", error);
+}
+
 // "customers 12" -> 12
 std::size_t number_in(const std::string& fact) {
     std::size_t out = 0;
@@ -49,7 +55,7 @@ std::size_t number_in(const std::string& fact) {
 
 std::optional<CheckedByStackd> check_by_stackd(const Invocation& invocation, const std::string& customer) {
     std::error_code error;
-    if (!std::filesystem::exists(invocation.run_dir + "/control.sock", error)) return std::nullopt;
+    if (!can_ask(invocation)) return std::nullopt;
     CheckedByStackd out;
     std::string directory;
     const auto done = send_request(
@@ -71,6 +77,7 @@ std::optional<CheckedByStackd> check_by_stackd(const Invocation& invocation, con
 
 amend::Check check_of(const Invocation& invocation) {
     return [&invocation](const std::string& id, const std::string& text) {
+        if (!can_ask(invocation)) return amend::check_with_all(invocation.config_dir)(id, text);
         const Draft draft(invocation.config_dir, id, text);
         auto by_stackd = draft.is_made() ? check_by_stackd(invocation, id) : std::nullopt;
         if (!by_stackd) return amend::check_with_all(invocation.config_dir)(id, text);
