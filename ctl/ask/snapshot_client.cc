@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/natural.h"
 #include "ctl/ask/daemon.h"
 
 namespace warren::ctl {
@@ -122,8 +123,17 @@ auto fetch(const std::string& run_dir, const auto& request) {
 Result<Snapshot> fetch_snapshot(const std::string& run_dir, const ipc::SnapshotRequest& request) {
     auto out = fetch(run_dir, request);
     if (!out) return out;
-    std::sort(out->customers.begin(), out->customers.end(),
-              [](const auto& a, const auto& b) { return a.customer.settings.id < b.customer.settings.id; });
+    std::sort(out->customers.begin(), out->customers.end(), [](const auto& a, const auto& b) {
+        return Natural{a.customer.settings.id} < Natural{b.customer.settings.id};
+    });
+    for (CustomerStatus& customer : out->customers) {
+        std::stable_sort(customer.peers.begin(), customer.peers.end(), [](const auto& a, const auto& b) {
+            return Natural{a.settings.name} < Natural{b.settings.name};
+        });
+        std::stable_sort(customer.connections.begin(), customer.connections.end(), [](const auto& a, const auto& b) {
+            return Natural{a.connection.settings.name} < Natural{b.connection.settings.name};
+        });
+    }
     name_zones(*out);
     return out;
 }

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/natural.h"
 #include "web/api/query.h"
-#include "web/model/natural.h"
 
 using namespace warren;
 using namespace warren::web;

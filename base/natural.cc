@@ -1,8 +1,8 @@
-#include "web/model/natural.h"
+#include "base/natural.h"
 
 #include <algorithm>
 
-namespace warren::web {
+namespace warren {
 
 namespace {
 
@@ -40,4 +40,4 @@ bool operator<(const Natural& a, const Natural& b) {
     return a.text < b.text;
 }
 
-}  // namespace warren::web
+}  // namespace warren

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-namespace warren::web {
+namespace warren {
 
 // "rw-2" comes before "rw-10". Names that differ only in leading zeros are ordered by their text.
 struct Natural {
@@ -11,4 +11,4 @@ struct Natural {
     friend bool operator<(const Natural& a, const Natural& b);
 };
 
-}  // namespace warren::web
+}  // namespace warren
