@@ -1,5 +1,6 @@
 // stackd -> statusd: what it needs, as descriptors, each replaced by a later one of its kind; and which customers were
-// renamed. statusd asks for a connection to vpnd when it has none, and for what its users want changed.
+// renamed. statusd sends two requests: for a connection to vpnd when it has none, and for a new database of the past
+// when the one that it has cannot be used.
 #pragma once
 
 #include <cstdint>
@@ -63,8 +64,22 @@ struct WebRenames {
     bool more = false;                                         // the next message has more of the same
 };
 
+// Two descriptors, open for reading and writing: the database of the past and its write-ahead log, of one statusd at a
+// time. None: there is no past beyond this process.
+struct WebPast {
+    std::string problem;  // why there is none; "" also without a state directory
+};
+// From statusd: SQLite cannot use the database of the last WebPast. Another WebPast follows, with a new one.
+struct WebPastBroken {
+    static constexpr std::size_t kMaxReason = 300;  // bytes
+
+    std::string reason;
+};
+// One descriptor: a SEQPACKET listener for vpnctl, which asks there (ipc/page_messages.h).
+struct WebAskers {};
+
 using WebMessage = std::variant<WebListener, WebSnapshots, WebUsers, WebCertificate, WebAsks, WebLogLevel, WebProblems,
-                                WebStacks, WebRenames, WebChanging, WebUnlock, WebUnlocked, WebChange, WebChanged>;
+                                WebStacks, WebRenames, WebPast, WebPastBroken, WebAskers>;
 
 [[nodiscard]] Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire);
 [[nodiscard]] Result<WebMessage> decode_web(Bytes wire);

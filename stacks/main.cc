@@ -108,8 +108,13 @@ int serve(const Arguments& arguments, bool with_web, const warren::stacks::Signa
         auto statusd = find_program(arguments, "statusd", web_user ? *web_user : *user);
         if (!statusd) warren::log(LogLevel::kError, "statusd_not_found", {{"reason", statusd.error().what}});
         if (statusd)
-            web = {std::move(*statusd), arguments.config, arguments.run_dir + "/snapshot.sock",
-                   arguments.run_dir + "/statusd.pid", [] { return warren::stacks::Signals::stop_waits(); }};
+            web = {std::move(*statusd),
+                   arguments.config,
+                   arguments.run_dir + "/snapshot.sock",
+                   arguments.run_dir + "/statusd.pid",
+                   arguments.run_dir + "/status.sock",
+                   arguments.state_dir,
+                   [] { return warren::stacks::Signals::stop_waits(); }};
     }
     // Nor must a missing authd: WireGuard does not need it.
     std::optional<warren::stacks::AuthKeeper::Options> auth;

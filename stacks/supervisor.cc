@@ -164,7 +164,7 @@ void Supervisor::stop() {
     if (kept_sessions_) kept_sessions_->wipe();
     state_.finish(kStopPatience);
     reconciler_.close_listeners();
-    for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid", "statusd.pid"})
+    for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid", "statusd.pid", "status.sock"})
         ::unlink(run_dir_.file(name).c_str());
     log(LogLevel::kInfo, "service_stopped", {{"stacks", "stay up"}});
 }

@@ -21,6 +21,8 @@ namespace warren::web {
 namespace {
 
 constexpr std::size_t kMaxFile = 1024 * 1024;
+// At the end: what the last two seconds brought.
+constexpr Duration kLastWrite = std::chrono::seconds(1);
 
 Result<std::string> read_file(int fd, std::size_t most = kMaxFile) {
     struct stat about {};
@@ -50,7 +52,11 @@ Daemon::Daemon(ipc::Channel channel, ProcessUsage usage, UniqueFd signals, std::
       signals_(std::move(signals)),
       gate_(std::move(unmatchable)),
       router_(census_, gate_, facts_, page_files(), access::random_token().substr(0, 8)),
-      server_(router_, facts_) {
+      server_(router_, facts_),
+      askers_(server_, [this](const std::string& target,
+                              std::function<void(Reply)> answer) { answer_local(target, std::move(answer)); }),
+      past_(census_, facts_, router_, [this](const std::string& reason) { report_broken_past(reason); }) {
+    census_.number_events_by_time();
     facts_.stackd_heard = read_clock();
     facts_.started = facts_.stackd_heard->instant;
 }
@@ -61,10 +67,19 @@ void Daemon::run() {
         server_.stop();
         return false;
     });
+    server_.watch(past_.fd(), [this] {
+        past_.read_news(read_clock());
+        if (!census_.has_snapshot()) poll();  // which may have waited for it
+        return true;
+    });
+    server_.ask_past_of([this](PastQuery query, std::function<void(Reply)> answer) {
+        past_.ask(read_clock(), std::move(query), std::move(answer));
+    });
     server_.every(kPoll, [this] { poll(); });
     server_.set_asker([this](std::uint32_t id, Ask& what) { return ask(id, what); });
     poll();
     server_.run();
+    past_.stop(read_clock(), kLastWrite);
 }
 
 // --- messages from stackd ---
@@ -90,12 +105,18 @@ bool Daemon::read_channel() {
 void Daemon::handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors) {
     facts_.stackd_heard = read_clock();
     if (const auto* wanted = std::get_if<ipc::WebLogLevel>(&message)) set_log_level(wanted->level);
+    if (const auto* past = std::get_if<ipc::WebPast>(&message)) {
+        past_.handle(read_clock(), *past, std::move(descriptors));
+        if (!census_.has_snapshot()) poll();
+        return;
+    }
     UniqueFd first = descriptors.empty() ? UniqueFd() : std::move(descriptors.front());
     if (const auto* listener = std::get_if<ipc::WebListener>(&message)) handle_listener(*listener, std::move(first));
     if (std::holds_alternative<ipc::WebSnapshots>(message)) handle_snapshots(std::move(first));
     if (const auto* users = std::get_if<ipc::WebUsers>(&message)) handle_users(*users, std::move(first));
     if (const auto* certificate = std::get_if<ipc::WebCertificate>(&message))
         handle_certificate(*certificate, std::move(first));
+    if (std::holds_alternative<ipc::WebAskers>(message)) askers_.listen(std::move(first));
     if (std::holds_alternative<ipc::WebStacks>(message)) handle_stacks(std::move(first));
     if (auto* problems = std::get_if<ipc::WebProblems>(&message)) handle_problems(std::move(*problems));
     if (auto* renames = std::get_if<ipc::WebRenames>(&message)) handle_renames(std::move(*renames));
@@ -128,6 +149,20 @@ void Daemon::handle_renames(ipc::WebRenames message) {
     if (message.more) return;
     rename_stacks(facts_, renames_);
     census_.tell_renames(message.generation, std::exchange(renames_, {}));
+}
+
+void Daemon::report_broken_past(const std::string& reason) {
+    std::vector<std::uint8_t> wire;
+    if (ipc::encode(ipc::WebPastBroken{reason.substr(0, ipc::WebPastBroken::kMaxReason)}, wire))
+        (void)channel_.send(wire);
+}
+
+void Daemon::answer_local(const std::string& target, std::function<void(Reply)> answer) {
+    Outcome outcome = router_.handle_local(read_clock(), target);
+    if (auto* query = std::get_if<PastQuery>(&outcome))
+        return past_.ask(read_clock(), std::move(*query), std::move(answer));
+    auto* reply = std::get_if<Reply>(&outcome);
+    answer(reply != nullptr ? std::move(*reply) : problem(404));
 }
 
 void Daemon::handle_stacks(UniqueFd file) {
@@ -256,6 +291,7 @@ bool Daemon::read_snapshots(std::uint64_t connection) {
     census_.apply_snapshot(now, std::move(**round));
     if (census_.header().under_load && !was_under_load) facts_.under_load_since = now.wall;
     refresh_facts();
+    past_.write(now);
     server_.tick();
     return true;
 }
@@ -263,7 +299,9 @@ bool Daemon::read_snapshots(std::uint64_t connection) {
 void Daemon::poll() {
     flush_log();
     const Now now = read_clock();
+    if (!past_.is_settled(now)) return;
     census_.check_silence(now);
+    past_.write(now);
     if (census_.is_stale(now.instant)) {
         refresh_facts();
         server_.tick();

@@ -1,6 +1,7 @@
 // statusd: messages from stackd, snapshots from vpnd, and the HTTPS server, in one event loop.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,12 +16,14 @@
 #include "web/login/gate.h"
 #include "web/model/census.h"
 #include "web/model/system_facts.h"
+#include "web/past_link.h"
+#include "web/rim/page_socket.h"
 #include "web/rim/server.h"
 #include "web/rim/snapshot_client.h"
 
 namespace warren::web {
 
-// One thread, plus one for passwords.
+// One thread, plus one for passwords and one for the database of the past.
 class Daemon {
   public:
     static constexpr Duration kPoll = std::chrono::seconds(2);
@@ -42,7 +45,9 @@ class Daemon {
     void handle_stacks(UniqueFd file);
     void handle_problems(ipc::WebProblems message);
     void handle_renames(ipc::WebRenames message);
-    [[nodiscard]] bool ask(std::uint32_t id, Ask& ask);
+    void report_broken_past(const std::string& reason);
+    // A GET of root's.
+    void answer_local(const std::string& target, std::function<void(Reply)> answer);
     void keep_previous_users(std::string problem);
 
     [[nodiscard]] bool read_snapshots(std::uint64_t connection);
@@ -62,6 +67,8 @@ class Daemon {
     std::vector<Rename> renames_;      // the messages of a step so far
     Router router_;
     Server server_;
+    PageSocket askers_;
+    PastLink past_;
     SnapshotClient snapshots_;
     std::uint64_t connection_ = 0;  // the number of the connection in snapshots_
     bool snapshots_requested_ = false;

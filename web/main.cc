@@ -19,6 +19,7 @@
 #include "ipc/channel.h"
 #include "ipc/start.h"
 #include "web/daemon.h"
+#include "web/past/file_system.h"
 #include "web/rim/sandbox.h"
 
 namespace {
@@ -48,6 +49,7 @@ Status serve(ipc::Channel channel) {
     WARREN_TRY(web::drop_privileges());
     // Load everything that the libraries read from files, before the system calls are restricted.
     WARREN_TRY(access::start_libsodium());
+    WARREN_TRY(web::PastFiles::start_sqlite());
     if (OPENSSL_init_ssl(0, nullptr) != 1) return fail(ErrorCode::kFailed, "OpenSSL cannot be initialized");
     ::tzset();
     auto unmatchable = access::unmatchable_password();

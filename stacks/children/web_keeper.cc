@@ -13,7 +13,7 @@
 
 #include "base/log.h"
 #include "base/socket_address.h"
-#include "crypto/secret.h"
+#include "stacks/children/past_files.h"
 #include "stacks/children/told_stacks.h"
 
 namespace warren::stacks {
@@ -33,6 +33,7 @@ constexpr Duration kStartPatience =
     seconds(5);  // the tunnels wait meanwhile; a statusd that starts later finds its channel closed and exits
 constexpr Duration kBetweenConnections =
     seconds(1);  // so that a compromised statusd cannot fill vpnd's list of clients at once
+constexpr Duration kBetweenDatabases = std::chrono::minutes(10);
 constexpr int kBacklog = 128;
 
 constexpr std::size_t kMaxRequest = 4096;
@@ -177,15 +178,14 @@ bool WebKeeper::queue(Asked asked) {
 
 // A stopped or slow statusd is tolerated: it costs nothing.
 bool WebKeeper::handle_request(Instant now) {
-    std::array<std::uint8_t, kMaxRequest> space{};
+    std::array<std::uint8_t, ipc::WebPastBroken::kMaxReason + 64> space{};
     auto received = channel_.receive(space);
     if (!received) return received.error().code == ErrorCode::kUnavailable;
     if (received->closed) return false;
-    auto message = ipc::decode_web(Bytes(space).first(received->size));
-    crypto::wipe(space);  // it may have had a password
-    if (!message || !is_bounded(*message)) return false;
-    if (auto* unlock = std::get_if<ipc::WebUnlock>(&*message)) return queue(std::move(*unlock));
-    if (auto* change = std::get_if<ipc::WebChange>(&*message)) return queue(std::move(*change));
+    const auto message = ipc::decode_web(Bytes(space).first(received->size));
+    if (!message) return false;
+    if (const auto* broken = std::get_if<ipc::WebPastBroken>(&*message))
+        return replace_past(now, broken->reason).has_value();
     if (!std::holds_alternative<ipc::WebAsks>(*message)) return false;
     if (now - connected_ < kBetweenConnections) return false;
     connected_ = now;
@@ -220,6 +220,8 @@ Status WebKeeper::start() {
     WARREN_TRY(send_users());
     WARREN_TRY(send_certificate());
     WARREN_TRY(send_problems());
+    WARREN_TRY(send_past());
+    WARREN_TRY(send_askers());
     owes_problems_ = false;
     owes_stacks_ = true;
     is_file_unread_ = false;
@@ -293,6 +295,41 @@ Status WebKeeper::send_problems() {
         message.problems.push_back({problem.kind, problem.customer, line.substr(0, ipc::WebProblems::kMaxText)});
     }
     return send(message, -1);
+}
+
+Status WebKeeper::send_askers() {
+    if (!askers_.valid()) {
+        auto listener = ipc::listen_at(options_.asker_socket, 0600);
+        if (!listener) return tl::unexpected<Error>(listener.error());
+        askers_ = std::move(*listener);
+    }
+    return send(ipc::WebAskers{}, askers_.get());
+}
+
+// Without a past statusd shows what it sees.
+Status WebKeeper::send_past() {
+    if (options_.state_dir.empty()) return send(ipc::WebPast{}, -1);
+    const auto files = open_past(options_.state_dir);
+    if (!files) {
+        log(LogLevel::kError, "past_not_opened", {{"reason", files.error().what}});
+        return send(ipc::WebPast{files.error().what}, -1);
+    }
+    std::vector<std::uint8_t> wire;
+    WARREN_TRY(ipc::encode(ipc::WebPast{}, wire));
+    return channel_.send(wire, {files->database.get(), files->log.get()});
+}
+
+Status WebKeeper::replace_past(Instant now, const std::string& reason) {
+    if (options_.state_dir.empty()) return fail(ErrorCode::kInvalid, "there is no database");
+    // A statusd that is not itself any more could wear out the disk.
+    if (now - past_replaced_ < kBetweenDatabases)
+        return send(ipc::WebPast{"the new database cannot be used either: " + reason}, -1);
+    past_replaced_ = now;
+    const auto aside = set_past_aside(options_.state_dir);
+    log(LogLevel::kError, "past_set_aside",
+        {{"reason", reason}, {"file", aside ? *aside : ""}, {"error", aside ? "" : aside.error().what}});
+    if (!aside) return send(ipc::WebPast{aside.error().what}, -1);
+    return send_past();
 }
 
 // The page can do without them for a while, so statusd goes on whatever happens here.

@@ -33,6 +33,8 @@ class WebKeeper {
         std::string config_directory;
         std::string snapshot_socket;
         std::string pid_file;             // for the next stackd
+        std::string asker_socket;         // where vpnctl asks statusd
+        std::string state_dir;            // where statusd's past is; "": nowhere
         std::function<bool()> must_stop;  // stops waiting for a launcher
     };
     explicit WebKeeper(Options options) : options_(std::move(options)) {}
@@ -93,6 +95,10 @@ class WebKeeper {
     [[nodiscard]] Status send_certificate();
     [[nodiscard]] Status send_snapshots();
     [[nodiscard]] Status send_problems();
+    [[nodiscard]] Status send_askers();
+    [[nodiscard]] Status send_past();
+    // Statusd says why it cannot use the database.
+    [[nodiscard]] Status replace_past(Instant now, const std::string& reason);
     // Sends stacks_ if statusd does not have them.
     void settle_stacks();
 
@@ -102,6 +108,8 @@ class WebKeeper {
     std::string appliance_;
     std::optional<Endpoint> listen_;  // nothing: no page
     UniqueFd listener_;
+    UniqueFd askers_;  // the listener for vpnctl
+    Instant past_replaced_ = kLongAgo;
     std::optional<VpndProcess> process_;
     ipc::Channel channel_;
     std::uint64_t life_ = 0;  // how many were started

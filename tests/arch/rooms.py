@@ -60,7 +60,7 @@ MAY_INCLUDE = {
                "config/", "amend/", "access/", "clients/profile.h", "history/", "ipc/", "stacks/"],
     "ctl/files": ["base/", "config/", "amend/", "crypto/secret.h", "crypto/secret_buffer.h", "ctl/command.h"],
     "ctl/ask": ["base/", "config/parse.h", "ipc/channel.h", "ipc/control_messages.h", "ipc/disabled_peers.h",
-                "ipc/snapshot.h"],
+                "ipc/page_messages.h", "ipc/snapshot.h"],
     "ctl/show": ["base/", "config/", "history/revisions.h", "ipc/control_messages.h", "ipc/disabled_peers.h",
                  "ipc/snapshot.h", "health/", "ctl/ask/"],
     "ctl/commands": ["base/", "amend/", "clients/", "config/", "history/", "ipc/control_messages.h", "ipc/snapshot.h",
@@ -72,8 +72,10 @@ MAY_INCLUDE = {
     "web/model": ["base/", "access/", "health/", "ipc/control_messages.h", "ipc/snapshot.h", "ipc/web_changes.h",
                   "ipc/web_stacks.h"],
     "web/login": ["base/", "access/", "web/model/"],
-    "web/api": ["base/", "access/", "health/", "ipc/snapshot.h", "ipc/web_changes.h", "web/model/", "web/login/"],
-    "web/rim": ["base/", "access/secrets.h", "ipc/channel.h", "ipc/snapshot.h", "web/model/", "web/login/", "web/api/"],
+    "web/api": ["base/", "access/", "health/", "ipc/snapshot.h", "web/model/", "web/login/"],
+    "web/past": ["base/", "web/model/"],
+    "web/rim": ["base/", "access/secrets.h", "ipc/channel.h", "ipc/page_messages.h", "ipc/snapshot.h", "web/model/",
+                "web/login/", "web/api/"],
     "web": ["base/", "access/", "health/", "ipc/channel.h", "ipc/start.h", "ipc/web_messages.h", "ipc/web_stacks.h",
             "web/"],
 }
@@ -119,7 +121,7 @@ LIBRARY_OF = {
     **{f"ctl/{folder}": "ctl" for folder in ("files", "ask", "show", "commands")},
     "ctl": "ctl",
     "web/model": "web_model",
-    **{f"web/{folder}": "web" for folder in ("login", "api", "rim")},
+    **{f"web/{folder}": "web" for folder in ("login", "api", "past", "rim")},
     "web": "web",
 }
 

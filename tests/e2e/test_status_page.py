@@ -40,12 +40,14 @@ SHAPES = {"/api/v1/session": "Session", "/api/v1/overview": "Overview", "/api/v1
           f"/api/v1/customers/{OWN}": "CustomerDetail", f"/api/v1/customers/{OWN}/peers": "PeerPage",
           f"/api/v1/customers/{OWN}/peers/graz": "Peer", f"/api/v1/customers/{OWN}/timeseries": "Timeseries",
           f"/api/v1/customers/{OWN}/peers/graz/timeseries": "Timeseries", "/api/v1/events": "EventList",
-          f"/api/v1/events?customer={OWN}": "EventList", "/api/v1/system": "System", "/readyz": "Ready"}
-CHANGES = {"/api/v1/unlock", "/api/v1/pending/confirm", "/api/v1/pending/go-back",  # in test_page_changes.py
-           *("/api/v1/customers/{id}" + rest for rest in ("/devices", "/suspend", "/resume", "/peers/{name}/enable",
-                                                          "/peers/{name}/disable"))}
+          f"/api/v1/events?customer={OWN}": "EventList", "/api/v1/system": "System", "/readyz": "Ready",
+          "/api/v1/timeseries?range=month": "Timeseries", "/api/v1/events?since=2026-01-01": "EventList",
+          f"/api/v1/customers/{OWN}/timeseries?range=hour": "Timeseries",
+          f"/api/v1/customers/{OWN}/outages": "OutageList", "/api/v1/outages": "OutageList",
+          "/api/v1/find?text=graz": "FoundList", "/api/v1/top": "Top"}
 CONNECTIONS = ("", "/{name}", "/{name}/timeseries")  # in test_page_connections.py
-ONLY_ALL = {"/api/v1/timeseries", "/api/v1/timeseries?step=60", "/api/v1/timeseries?step=1800", "/api/v1/system"}
+ONLY_ALL = {"/api/v1/timeseries", "/api/v1/timeseries?step=60", "/api/v1/timeseries?step=1800",
+            "/api/v1/timeseries?range=month", "/api/v1/system"}
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer", "customer"])

@@ -14,6 +14,7 @@ class Scene:
     def __init__(self, lab):
         self.town = Town(lab, name="paged")
         self.town.warren.status_listen = LISTEN
+        self.town.warren.state_dir = lab.path("state")
         self.warren = self.town.warren
         self.office = self.town.office("graz", networks=["10.0.1.0/24"])
         self.idle, idle = self.town.raw_peer("idle")

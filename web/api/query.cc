@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/utc_text.h"
+
 namespace warren::web {
 
 std::string lower(std::string_view text) {
@@ -32,6 +34,14 @@ std::optional<std::size_t> Query::choice(std::string_view name, std::span<const 
     if (found != accepted.end()) return static_cast<std::size_t>(found - accepted.begin());
     if (ok()) problem_ = fmt::format("{}: must be one of {}", name, fmt::join(accepted, ", "));
     return std::nullopt;
+}
+
+std::optional<WallTime> Query::time(std::string_view name) {
+    const std::string* text = target_.find(name);
+    if (text == nullptr) return std::nullopt;
+    const auto at = parse_utc(*text);
+    if (!at && ok()) problem_ = fmt::format("{}: must be a time like 2026-11-29T14:38:02Z, or a day", name);
+    return at;
 }
 
 std::string Query::search(std::string_view name, std::size_t most) {

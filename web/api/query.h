@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/time.h"
 #include "web/model/http.h"
 
 namespace warren::web {
@@ -20,6 +21,8 @@ class Query {
                                        std::uint64_t fallback);
     // The position in `accepted`; nothing when absent or invalid.
     [[nodiscard]] std::optional<std::size_t> choice(std::string_view name, std::span<const std::string_view> accepted);
+    // As parse_utc() reads it.
+    [[nodiscard]] std::optional<WallTime> time(std::string_view name);
     // In lower case; "" when absent.
     [[nodiscard]] std::string search(std::string_view name, std::size_t most);
 

@@ -169,6 +169,17 @@ std::optional<Viewer> Router::viewer_of(Now now, const Request& request) {
     return credential ? gate_.admit(now, *credential, false) : std::nullopt;
 }
 
+Outcome Router::handle_local(Now now, const std::string& text) {
+    const auto target = parse_target(text);
+    if (!target) return problem(400, "The request target is malformed.");
+    const Request request;
+    Viewer root;
+    root.name = "root";
+    root.grant.role = access::Role::kOperator;
+    const Gate::Credential credential{};
+    return get({now, request, *target, root, credential});
+}
+
 // --- views ---
 
 Outcome Router::get(const Call& call) {
@@ -185,7 +196,10 @@ Outcome Router::get(const Call& call) {
     if (rest == "login" || rest == "logout" || is_change_path(call.target)) return wrong_method("POST");
     if (rest == "session") return json(session_json(call.viewer, facts_));
     if (rest == "overview") return json(overview_json(census_, facts_, call.viewer, call.now));
-    if (rest == "timeseries" && sees_all) return timeseries(call, census_.series());
+    if (rest == "timeseries" && sees_all) return timeseries(call, census_.series(), {});
+    if (rest == "outages") return outages(call, {});
+    if (rest == "find") return find(call);
+    if (rest == "top") return top(call);
     if (rest == "system" && sees_all) return json(system_json(census_, facts_, call.viewer, call.now));
     if (rest == "events") return events(call);
     if (rest == "customers") return customers(call);
@@ -201,7 +215,8 @@ Outcome Router::get_customer(const Call& call) {
     const CustomerEntry* customer = census_.find(segments[3]);
     if (customer == nullptr) return problem(404);
     if (segments.size() == 4) return json(customer_json(census_, *customer, facts_, call.viewer));
-    if (segments.size() == 5 && segments[4] == "timeseries") return timeseries(call, customer->series);
+    if (segments.size() == 5 && segments[4] == "timeseries") return timeseries(call, customer->series, segments[3]);
+    if (segments.size() == 5 && segments[4] == "outages") return outages(call, segments[3]);
     if (segments[4] == "connections") return get_connection(call, *customer);
     if (segments[4] != "peers") return problem(404);
     if (segments.size() == 5) return peers(call, *customer);
@@ -209,11 +224,11 @@ Outcome Router::get_customer(const Call& call) {
     if (peer == customer->peers.end()) return problem(404);
     if (segments.size() == 6) return json(peer_json(customer->shown.settings.id, peer->second, call.now));
     if (segments.size() != 7 || segments[6] != "timeseries") return problem(404);
-    return timeseries(call, peer->second.series != nullptr ? *peer->second.series : kSilent);
+    return recent(call, peer->second.series != nullptr ? *peer->second.series : kSilent);
 }
 
 // /api/v1/customers/ID/connections/...: segments 5 and on.
-Outcome Router::get_connection(const Call& call, const CustomerEntry& customer) const {
+Outcome Router::get_connection(const Call& call, const CustomerEntry& customer) {
     const std::vector<std::string>& segments = call.target.segments;
     if (segments.size() == 5) return connections(call, customer);
     const auto found = customer.connections.find(segments[5]);
@@ -221,10 +236,15 @@ Outcome Router::get_connection(const Call& call, const CustomerEntry& customer) 
     const ConnectionEntry& connection = found->second;
     if (segments.size() == 6) return json(connection_json(customer.shown.settings.id, connection));
     if (segments.size() != 7 || segments[6] != "timeseries") return problem(404);
-    return timeseries(call, connection.series != nullptr ? *connection.series : kSilent);
+    return recent(call, connection.series != nullptr ? *connection.series : kSilent);
 }
 
-Reply Router::timeseries(const Call& call, const Series& series) const {
+Outcome Router::timeseries(const Call& call, const Series& series, const std::string& customer) {
+    return call.target.find("range") == nullptr ? recent(call, series) : traffic(call, customer);
+}
+
+// What is in memory.
+Reply Router::recent(const Call& call, const Series& series) {
     const std::string* step = call.target.find("step");
     if (step == nullptr || *step == "2") return json(timeseries_json(series.fine(), Series::kFineSeconds));
     if (*step == "60") return json(timeseries_json(series.coarse(), Series::kCoarseSeconds));

@@ -16,6 +16,7 @@
 #include "web/model/census.h"
 #include "web/model/http.h"
 #include "web/model/page.h"
+#include "web/model/past.h"
 #include "web/model/system_facts.h"
 
 namespace warren::web {
@@ -30,15 +31,15 @@ struct Stream {
     bool must_reset = false;  // the client must load everything again
 };
 
-// What stackd is asked for; then finish_ask() has the answer.
-struct Ask {
-    std::variant<ipc::WebUnlock, ipc::WebChange> what;  // without its id
-    Gate::Credential credential;
-    std::string user;
+// A question that only the database of the past can answer, in another thread: Router::finish_past() makes the reply.
+struct PastQuery {
+    Shares::Place place;
+    PastQuestion question;
+    std::vector<Event> newer;  // EventQuestion: what the census has, latest first
+    std::size_t limit = 0;
 };
-using Answer = std::variant<ipc::WebUnlocked, ipc::WebChanged>;
 
-using Outcome = std::variant<Reply, Stream, PasswordCheck, Ask>;
+using Outcome = std::variant<Reply, Stream, PasswordCheck, PastQuery>;
 
 // An entry for the log of logins.
 struct Audit {
@@ -51,6 +52,7 @@ struct Audit {
 class Router {
   public:
     static constexpr Shares::Limits kStreams{256, 16, 160, 224};
+    static constexpr Shares::Limits kPast{64, 8, 32, 48};  // questions to the database of the past
     static constexpr std::size_t kMaxPage = 500;
 
     // `life`: identifies this run of statusd in the message ids of streams.
@@ -61,8 +63,10 @@ class Router {
     [[nodiscard]] Reply finish_login(Now now, const PasswordCheck& check, bool matched);
     // Too many logins wait: the answer to one that was not checked.
     [[nodiscard]] Reply abandon_login(const PasswordCheck& check);
-    // `answer`: nothing when stackd does not answer, or too many wait.
-    [[nodiscard]] Reply finish_ask(Now now, const Ask& ask, const std::optional<Answer>& answer);
+    // The answer of the database, or that there is none.
+    [[nodiscard]] Reply finish_past(const PastQuery& query, const Result<PastAnswer>& answer, Now now) const;
+    // A GET from root, who sees all: it came over a socket that only root can open.
+    [[nodiscard]] Outcome handle_local(Now now, const std::string& target);
     // Who sends a request; nothing without a valid credential. Does not extend the session.
     [[nodiscard]] std::optional<Viewer> viewer_of(Now now, const Request& request);
     [[nodiscard]] std::size_t streams() const { return streams_.size(); }
@@ -96,12 +100,23 @@ class Router {
     [[nodiscard]] Outcome get(const Call& call);
     [[nodiscard]] Outcome get_customer(const Call& call);
     [[nodiscard]] Reply customers(const Call& call) const;
-    [[nodiscard]] Outcome get_connection(const Call& call, const CustomerEntry& customer) const;
+    [[nodiscard]] Outcome get_connection(const Call& call, const CustomerEntry& customer);
     [[nodiscard]] Reply connections(const Call& call, const CustomerEntry& customer) const;
     [[nodiscard]] Reply peers(const Call& call, const CustomerEntry& customer) const;
-    [[nodiscard]] Reply timeseries(const Call& call, const Series& series) const;
+    [[nodiscard]] Outcome timeseries(const Call& call, const Series& series, const std::string& customer);
+    [[nodiscard]] static Reply recent(const Call& call, const Series& series);
     [[nodiscard]] Outcome events(const Call& call);
-    [[nodiscard]] Reply event_list(const Call& call, const std::string& customer) const;
+    [[nodiscard]] Outcome event_list(const Call& call, const std::string& customer);
+    // router_find.cc
+    [[nodiscard]] Reply find(const Call& call) const;
+    [[nodiscard]] Reply top(const Call& call) const;
+    // router_past.cc
+    [[nodiscard]] Outcome outages(const Call& call, const std::string& customer);
+    [[nodiscard]] Outcome traffic(const Call& call, const std::string& customer);
+    // Those that the viewer may see; empty: all.
+    [[nodiscard]] static std::vector<std::string> customers_of(const Viewer& viewer, const std::string& customer);
+    [[nodiscard]] Outcome ask_past(const Call& call, PastQuestion question, std::vector<Event> newer = {},
+                                   std::size_t limit = 0);
     [[nodiscard]] Outcome open_stream(const Call& call, const std::string& customer);
     [[nodiscard]] Reply ready(const Viewer& viewer, Now now) const;
 
@@ -112,6 +127,7 @@ class Router {
     std::string life_;
     std::vector<Audit> audits_;
     Shares streams_{kStreams};
+    Shares past_{kPast};
 };
 
 }  // namespace warren::web

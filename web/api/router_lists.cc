@@ -4,9 +4,10 @@
 #include <charconv>
 #include <utility>
 
+#include "base/natural.h"
 #include "web/api/query.h"
 #include "web/api/router.h"
-#include "web/model/natural.h"
+#include "web/api/wanted.h"
 
 namespace warren::web {
 
@@ -19,29 +20,6 @@ constexpr std::array<std::string_view, 2> kOrders{"asc", "desc"};
 Reply json(std::string body) {
     return {200, "application/json", std::move(body), {{"Cache-Control", "no-store"}}};
 }
-
-bool contains(std::string_view text, const std::string& wanted) {
-    return lower(text).find(wanted) != std::string::npos;
-}
-
-// What a search looks for. A whole address is also found in the prefixes that contain it.
-struct Wanted {
-    explicit Wanted(std::string search) : text(std::move(search)), address(parse_ip(text)) {
-        may_be_address = text.find_first_not_of("0123456789abcdef.:/[]") == std::string::npos;
-    }
-
-    [[nodiscard]] bool is_in(const Prefix& prefix) const {
-        if (!may_be_address) return false;
-        return (address && prefix.contains(*address)) || contains(to_string(prefix), text);
-    }
-    [[nodiscard]] bool is_in(const std::vector<Prefix>& prefixes) const {
-        return std::any_of(prefixes.begin(), prefixes.end(), [this](const Prefix& one) { return is_in(one); });
-    }
-
-    std::string text;
-    std::optional<IpAddress> address;
-    bool may_be_address = false;  // text of other letters is not compared with addresses: there may be 100,000
-};
 
 bool matches(const ipc::ShownWireguardPeer& tunnel, const Wanted& wanted) {
     return contains(tunnel.public_key, wanted.text);
@@ -292,41 +270,52 @@ Outcome Router::events(const Call& call) {
     const std::string id = customer == nullptr ? std::string() : *customer;
     const auto any = [](const Event&) { return true; };
     if (customer != nullptr && census_.find(id) == nullptr &&
-        (id.empty() || census_.events().find(id, 0, UINT64_MAX, 1, any).empty()))
+        (id.empty() || (census_.events().find(id, 0, UINT64_MAX, 1, any).empty() && !census_.has_past(id))))
         return problem(404);
     if (call.request.accept.find("text/event-stream") != std::string::npos) return open_stream(call, id);
     return event_list(call, id);
 }
 
-Reply Router::event_list(const Call& call, const std::string& customer) const {
+Outcome Router::event_list(const Call& call, const std::string& customer) {
     Query query(call.target);
-    const std::uint64_t before = query.number("before", 0, UINT64_MAX, UINT64_MAX);
+    EventQuestion question;
+    question.before = query.number("before", 0, UINT64_MAX, UINT64_MAX);
     const std::size_t limit = query.number("limit", 1, kMaxPage, 100);
+    question.since = query.time("since");
+    question.until = query.time("until");
     if (!query.ok()) return query.error_reply();
-    const std::string* peer = call.target.find("peer");
-    const std::string* connection = call.target.find("connection");
+    question.customers = customers_of(call.viewer, customer);
+    question.with_disowned = call.viewer.sees_all();
+    if (const std::string* peer = call.target.find("peer")) question.peer = *peer;
+    if (const std::string* connection = call.target.find("connection")) question.connection = *connection;
     const std::string* kind_text = call.target.find("kind");
-    EventKind kind{};
-    if (kind_text != nullptr && !parse_event_kind(*kind_text, kind)) return problem(400, "kind: unknown");
-    const auto wanted = [&](const Event& event) {
-        if (event.is_disowned && !call.viewer.sees_all()) return false;
-        return (peer == nullptr || event.peer == *peer) && (connection == nullptr || event.connection == *connection) &&
-               (kind_text == nullptr || event.kind == kind);
-    };
+    if (kind_text != nullptr && !parse_event_kind(*kind_text, question.kind.emplace()))
+        return problem(400, "kind: unknown");
+    if (!call.viewer.sees_all() && question.customers.empty()) return json(events_json({}, false));
+
     const EventLog& log = census_.events();
     std::vector<const Event*> found;
-    if (!customer.empty() || call.viewer.sees_all()) {
-        found = log.find(customer, 0, before, limit + 1, wanted);
-    } else {
-        for (const std::string& id : call.viewer.grant.customers) {
-            const auto events = log.find(id, 0, before, limit + 1, wanted);
-            found.insert(found.end(), events.begin(), events.end());
-        }
-        std::sort(found.begin(), found.end(), [](const Event* a, const Event* b) { return a->id > b->id; });
-    }
+    std::uint64_t first = 0;  // from here on the census has all
+    const auto wanted = [&](const Event& event) { return question.accepts(event); };
+    const auto add = [&](const std::string& id) {
+        const auto events = log.find(id, 0, question.before, limit + 1, wanted);
+        found.insert(found.end(), events.begin(), events.end());
+        first = std::max(first, log.first_id(id));
+    };
+    if (question.customers.empty()) add({});
+    for (const std::string& id : question.customers) add(id);
+    std::sort(found.begin(), found.end(), [](const Event* a, const Event* b) { return a->id > b->id; });
+    if (facts_.has_past) std::erase_if(found, [first](const Event* event) { return event->id < first; });
     const bool has_more = found.size() > limit;
-    found.resize(std::min(found.size(), limit));
-    return json(events_json(found, has_more));
+    if (has_more || !facts_.has_past) {
+        found.resize(std::min(found.size(), limit));
+        return json(events_json(found, has_more));
+    }
+    std::vector<Event> newer;
+    for (const Event* event : found) newer.push_back(*event);
+    question.before = std::min(question.before, first);
+    question.limit = limit + 1 - newer.size();
+    return ask_past(call, std::move(question), std::move(newer), limit);
 }
 
 Outcome Router::open_stream(const Call& call, const std::string& customer) {

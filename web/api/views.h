@@ -10,6 +10,7 @@
 #include "health/health.h"
 #include "web/login/viewer.h"
 #include "web/model/census.h"
+#include "web/model/past.h"
 #include "web/model/series.h"
 #include "web/model/system_facts.h"
 
@@ -52,6 +53,8 @@ struct PageOf {
 [[nodiscard]] std::string connection_json(const std::string& customer, const ConnectionEntry& connection);
 [[nodiscard]] std::string timeseries_json(const Ring& ring, std::int64_t step_seconds);
 [[nodiscard]] std::string events_json(const std::vector<const Event*>& events, bool has_more);
+[[nodiscard]] std::string outages_json(const OutageAnswer& answer, Now now);
+[[nodiscard]] std::string traffic_json(const TrafficQuestion& question, const TrafficAnswer& answer);
 [[nodiscard]] std::string system_json(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now);
 [[nodiscard]] std::string ready_json(const std::vector<std::string>& reasons);
 // The changes after the tick `since` and the event `since_event`.

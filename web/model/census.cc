@@ -14,10 +14,12 @@ namespace {
 constexpr Duration kQuiet = std::chrono::seconds(60);
 constexpr double kMaxInterval = 60;  // seconds between two snapshots; rates over a longer time are not shown
 
+std::uint64_t bytes_between(std::uint64_t before, std::uint64_t after) {
+    return after >= before ? after - before : after;  // a new vpnd starts counting at zero
+}
+
 double rate_of(std::uint64_t before, std::uint64_t after, double seconds) {
-    // A new vpnd starts counting at zero.
-    const std::uint64_t bytes = after >= before ? after - before : after;
-    return seconds > 0 ? static_cast<double>(bytes) * 8 / seconds : 0;
+    return seconds > 0 ? static_cast<double>(bytes_between(before, after)) * 8 / seconds : 0;
 }
 
 std::optional<CpuShares> shares_between(const ipc::SnapshotHeader& before, const ipc::SnapshotHeader& after,
@@ -176,6 +178,9 @@ void Census::apply_snapshot(Now now, SnapshotRound round) {
     finish_round(now);
     for (const std::string& id : strangers) start_anew(customers_.at(id));
     events_.disown(strangers);  // with those of the peers that went just now
+    if (keeps_past_ && !has_lost_track() && (!renames.empty() || !strangers.empty()))
+        steps_.push_back({renames, strangers});
+    if (header_.full) restored_.clear();  // of what is there no more
 }
 
 void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer round) {
@@ -187,6 +192,7 @@ void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer rou
     if (is_new) {
         list_tick_ = tick_;
         customer.config_tick = tick_;
+        restore_state(id, customer);
         if (is_news) record_event(now, EventKind::kAdded, id);
     } else {
         const bool is_changed = !same_config(customer.shown, round.customer);
@@ -198,6 +204,10 @@ void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer rou
         if (identities_of(customer.shown) != identities_of(round.customer)) customer.key_changed = now.instant;
     }
     const Rates before = customer.rates;
+    if (!is_new) {
+        customer.unsaved.rx += bytes_between(customer.shown.activity.rx_bytes, round.customer.activity.rx_bytes);
+        customer.unsaved.tx += bytes_between(customer.shown.activity.tx_bytes, round.customer.activity.tx_bytes);
+    }
     customer.rates = is_new
                          ? Rates{}
                          : rates_between(customer.shown.activity.rx_bytes, round.customer.activity.rx_bytes,
@@ -278,7 +288,10 @@ void Census::apply_peer(Now now, double seconds, CustomerEntry& customer, ipc::P
         shown.latest_handshake_seconds ? now.instant - std::chrono::seconds(*shown.latest_handshake_seconds) : kLongAgo;
     peer.seen = round_;
     peer.shown = std::move(shown);
-    if (is_new) peer.state = state_at(now.instant, peer);
+    if (is_new) {
+        peer.state = state_at(now.instant, peer);
+        restore_state(id, peer);
+    }
 }
 
 // Customers, peers and connections that the answer omits had no traffic. Updates states, counts and series.
@@ -321,10 +334,10 @@ void Census::update_state(Now now, CustomerEntry& customer, PeerEntry& peer) {
     peer.has_state_since = true;
     peer.tick = tick_;
     const EventKind kind = state == ipc::PeerState::kOnline ? EventKind::kOnline : EventKind::kIdle;
+    std::string reason = state == ipc::PeerState::kNever ? reason_of_end(now, customer, peer) : std::string();
+    if (kind == EventKind::kIdle) customer.lost_because = reason;
     record_event(now, kind, customer.shown.settings.id, peer.shown.settings.name, before, std::string(name_of(state)),
-                 state == ipc::PeerState::kNever || state == ipc::PeerState::kExpired
-                     ? reason_of_end(now, customer, peer)
-                     : std::string());
+                 std::move(reason));
 }
 
 // Why vpnd no longer knows of a handshake. Its answers tell of a cause and its effect up to some rounds apart.
@@ -362,6 +375,9 @@ void Census::update_counts(Now now, CustomerEntry& customer) {
     if (state != customer.state && !is_first) {
         customer.state_since = now.wall;
         customer.has_state_since = true;
+        record_turn(now, customer, std::exchange(customer.state, state));
+        customer.tick = tick_;
+        customer.state_tick = tick_;
     }
     // It was up before both daemons were restarted.
     const bool has_fallen = state == CustomerState::kDown && !customer.has_state_since &&

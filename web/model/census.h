@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/renames.h"
@@ -14,6 +15,7 @@
 #include "ipc/snapshot.h"
 #include "web/model/connections.h"
 #include "web/model/events.h"
+#include "web/model/past.h"
 #include "web/model/series.h"
 
 namespace warren::web {
@@ -65,8 +67,11 @@ struct CustomerEntry {
     CustomerState state = CustomerState::kNever;
     WallTime state_since;
     bool has_state_since = false;
+    bool is_out = false;       // it was up, and the events say since when it is not
+    std::string lost_because;  // why the last of its peers or connections that went down did
     Rates rates;
     Series series;
+    PastMinute::Sum unsaved;  // bytes that take_sums() has not returned yet
     std::uint64_t drops_total = 0;
     WallTime last_handshake;
     Instant key_changed = kLongAgo;                          // the server's key for its peers
@@ -112,6 +117,8 @@ class Census {
     static constexpr std::size_t kMaxPeerSeries = 8192;
     // Of a customer that left, so that it is recognised when it comes back.
     static constexpr std::size_t kMostKeys = 16;
+    // Changes of owners that wait for collect_past().
+    static constexpr std::size_t kMostSteps = 1000;
 
     // Starts a new tick; every row that changed gets it.
     void apply_snapshot(Now now, SnapshotRound round);
@@ -125,6 +132,20 @@ class Census {
     [[nodiscard]] std::string id_at_stackd(const std::string& id) const;
     // Open pages of these customers load them again. `ids`: as stackd knows them.
     void mark_changed(const std::set<std::string>& ids);
+    // census_past.cc: what outlives this process. Before the first snapshot: what the last one knew. From then on
+    // whatever changes whose an id is waits for collect_past().
+    void restore(RestoredPast past);
+    // What is new since these: ids that changed owner, keys, states of customers, events. The first time also the
+    // states of all peers and connections.
+    [[nodiscard]] PastBatch collect_past(std::uint64_t after_event, std::uint64_t after_tick, std::size_t most_events);
+    // Too many ids changed owner since the last collect_past(): it must not be called again.
+    [[nodiscard]] bool has_lost_track() const { return steps_.size() > kMostSteps; }
+    // Bytes since the last call, with one sum of all.
+    [[nodiscard]] std::vector<PastMinute::Sum> take_sums();
+    // There is a past under this id.
+    [[nodiscard]] bool has_past(const std::string& id) const { return past_ids_.contains(id); }
+    void number_events_by_time() { events_.number_by_time(); }
+
     // Records an event once vpnd has not answered for kSilence. Call it every 2 s.
     void check_silence(Now now);
 
@@ -170,6 +191,21 @@ class Census {
     // Another customer has the id: no figure over time is of it.
     void start_anew(CustomerEntry& customer);
     void remember_keys(const CustomerEntry& customer);
+    // Of customers that changed after this tick.
+    [[nodiscard]] PastKeys changed_keys(std::uint64_t after_tick) const;
+    // The state that it had in the last process; nothing: not known.
+    struct Restored {
+        std::string state;
+        WallTime since;
+    };
+    [[nodiscard]] std::optional<Restored> take_restored(const std::string& customer, const std::string& name,
+                                                        bool is_connection);
+    void restore_state(const std::string& id, CustomerEntry& customer);
+    void restore_state(const std::string& id, PeerEntry& peer);
+    // True: it had another state, which is in `before` now.
+    [[nodiscard]] bool restore_state(const std::string& id, ConnectionEntry& connection,
+                                     ipc::ConnectionSnapshot& before);
+    void record_turn(Now now, CustomerEntry& customer, CustomerState before);
     void rename_peers(Now now, CustomerEntry& customer, const std::vector<ipc::PeerSnapshot>& peers);
     void record_drops(Now now, CustomerEntry& customer, const std::vector<ipc::DropCount>& before);
     void finish_round(Now now);
@@ -194,6 +230,11 @@ class Census {
     // Keys of peers of customers that left, by id: up to kMostKeys of each.
     std::map<std::string, std::set<std::string>> left_;
     std::set<std::string> unserved_;
+    bool keeps_past_ = false;
+    std::set<std::string> past_ids_;   // of which something is kept beyond this process
+    std::vector<IdentityStep> steps_;  // since the last collect_past()
+    bool owes_states_ = false;         // collect_past() has not had those of all
+    std::map<std::tuple<std::string, bool, std::string>, Restored> restored_;  // customer, is a connection, name
     ipc::SnapshotHeader header_;
     std::optional<CpuShares> cpu_shares_;
     EventLog events_;

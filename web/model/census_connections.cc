@@ -118,7 +118,9 @@ void Census::apply_connection(Now now, double seconds, CustomerEntry& customer, 
     } else if (entry.lost_because.empty()) {
         entry.lost_because = entry.shown.activity.lost_because;
     }
-    if (!is_new) record_changes(now, customer, entry, before);
+    if (!is_new) return record_changes(now, customer, entry, before);
+    ipc::ConnectionSnapshot restored = entry.shown;
+    if (restore_state(customer.shown.settings.id, entry, restored)) record_changes(now, customer, entry, restored);
 }
 
 void Census::record_changes(Now now, CustomerEntry& customer, ConnectionEntry& entry,
@@ -135,7 +137,7 @@ void Census::record_changes(Now now, CustomerEntry& customer, ConnectionEntry& e
         const std::string to(name_of(after.state));
         if (is_up) record_connection(now, EventKind::kUp, customer, name, from, to);
         if (had_been_up) {
-            entry.lost_because = reason_of_loss(now, customer, entry);
+            entry.lost_because = customer.lost_because = reason_of_loss(now, customer, entry);
             record_connection(now, kind_of_loss(entry.lost_because), customer, name, from, to, entry.lost_because);
         }
     }

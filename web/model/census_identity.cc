@@ -128,7 +128,7 @@ std::set<std::string> Census::find_strangers(const std::vector<Rename>& renames,
         if (!customer.customer.all_peers) continue;
         const auto present = customers_.find(id);
         const bool is_known = present != customers_.end() && present->second.is_served;
-        std::set<std::string> keys;
+        std::set<std::string> keys;  // of one that is not here, and had none: it is not known again
         if (is_known) {
             CustomerEntry& before = present->second;
             keys = keys_of(before);
@@ -139,7 +139,7 @@ std::set<std::string> Census::find_strangers(const std::vector<Rename>& renames,
         } else if (auto gone = left_.extract(id); !gone.empty()) {
             keys = std::move(gone.mapped());
         }
-        const bool had_something = is_known || events_.has(id);  // charts, or events
+        const bool had_something = is_known || events_.has(id) || past_ids_.contains(id);  // charts, or events
         if (had_something && !renamed.contains(id) && !has_one_of(keys, customer)) out.insert(id);
     }
     return out;
@@ -147,10 +147,21 @@ std::set<std::string> Census::find_strangers(const std::vector<Rename>& renames,
 
 void Census::remember_keys(const CustomerEntry& customer) {
     const std::string& id = customer.shown.settings.id;
-    if (left_.size() >= EventLog::kMaxCustomers || !events_.has(id)) return;
+    if (left_.size() >= EventLog::kMaxCustomers || (!events_.has(id) && !past_ids_.contains(id))) return;
     std::set<std::string> keys = keys_of(customer);
     if (keys.size() > kMostKeys) keys.erase(std::next(keys.begin(), kMostKeys), keys.end());
     left_[id] = std::move(keys);
+}
+
+PastKeys Census::changed_keys(std::uint64_t after_tick) const {
+    PastKeys out;
+    for (const auto& [id, customer] : customers_) {
+        if (!customer.is_served || customer.config_tick <= after_tick) continue;
+        std::set<std::string> keys = keys_of(customer);
+        if (keys.size() > kMostKeys) keys.erase(std::next(keys.begin(), kMostKeys), keys.end());
+        out.emplace(id, std::move(keys));
+    }
+    return out;
 }
 
 void Census::forget_series(const CustomerEntry& customer) {
@@ -162,6 +173,9 @@ void Census::start_anew(CustomerEntry& customer) {
     forget_series(customer);
     customer.series = {};
     customer.rates = {};
+    customer.unsaved = {};
+    customer.is_out = false;
+    customer.lost_because.clear();
     customer.has_state_since = false;
     customer.last_drops.clear();
     customer.tick = customer.state_tick = tick_;

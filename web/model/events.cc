@@ -1,5 +1,6 @@
 #include "web/model/events.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -28,7 +29,17 @@ bool parse_event_kind(std::string_view text, EventKind& out) {
 }
 
 void EventLog::add(Event event) {
+    if (by_time_) next_id_ = std::max(next_id_, static_cast<std::uint64_t>(event.at.nanoseconds) / 1000 + 1);
     event.id = next_id_++;
+    keep(std::move(event));
+}
+
+void EventLog::restore(std::vector<Event> events, std::uint64_t last) {
+    for (Event& event : events) keep(std::move(event));
+    next_id_ = std::max(next_id_, last + 1);
+}
+
+void EventLog::keep(Event event) {
     if (!event.customer.empty() && (by_customer_.contains(event.customer) || by_customer_.size() < kMaxCustomers)) {
         std::deque<Event>& events = by_customer_[event.customer];
         events.push_back(event);
@@ -36,6 +47,23 @@ void EventLog::add(Event event) {
     }
     all_.push_back(std::move(event));
     if (all_.size() > kOverall) all_.pop_front();
+}
+
+std::uint64_t EventLog::first_id(const std::string& customer) const {
+    if (customer.empty()) return all_.empty() ? next_id_ : all_.front().id;
+    const auto found = by_customer_.find(customer);
+    // A customer without any here has none since the oldest of all.
+    const std::uint64_t oldest = all_.empty() ? next_id_ : all_.front().id;
+    if (found == by_customer_.end() || found->second.empty()) return oldest;
+    const std::uint64_t first = found->second.front().id;
+    return found->second.size() < kPerCustomer ? std::min(first, oldest) : first;
+}
+
+std::vector<Event> EventLog::after(std::uint64_t id, std::size_t limit) const {
+    const auto begin = std::upper_bound(all_.begin(), all_.end(), id,
+                                        [](std::uint64_t wanted, const Event& event) { return wanted < event.id; });
+    const auto left = static_cast<std::size_t>(all_.end() - begin);
+    return {begin, begin + static_cast<std::ptrdiff_t>(std::min(left, limit))};
 }
 
 void EventLog::rename(const std::vector<Rename>& renames) {

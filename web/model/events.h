@@ -67,6 +67,15 @@ class EventLog {
     static constexpr std::size_t kMaxCustomers = 20'000;
 
     void add(Event event);  // assigns the id
+    // Ids are microseconds since 1970 from now on, or one more than the last: they increase over restarts too. So no
+    // event has an id below its time.
+    void number_by_time() { by_time_ = true; }
+    // Before the first add(): those of an earlier process, oldest first. Later ids are above `last`.
+    void restore(std::vector<Event> events, std::uint64_t last);
+    // All events of the customer from this id on are here; "": of all. Above every id when there are none.
+    [[nodiscard]] std::uint64_t first_id(const std::string& customer) const;
+    // Those after this id, oldest first, at most `limit`.
+    [[nodiscard]] std::vector<Event> after(std::uint64_t id, std::size_t limit) const;
     // A customer's events go along with it; those of one that had the new id before are of something else and go.
     void rename(const std::vector<Rename>& renames);
     // All events of these customers so far are of something else that had their ids.
@@ -80,9 +89,12 @@ class EventLog {
     [[nodiscard]] std::uint64_t last_id() const { return next_id_ - 1; }
 
   private:
+    void keep(Event event);
+
     std::deque<Event> all_;
     std::unordered_map<std::string, std::deque<Event>> by_customer_;
     std::uint64_t next_id_ = 1;
+    bool by_time_ = false;
 };
 
 }  // namespace warren::web

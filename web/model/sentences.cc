@@ -52,6 +52,11 @@ health::Situation situation_of(const Census& census, const std::vector<const Cus
     }
     out.problems = facts.problems;
     add_incomplete(facts.incomplete, out.problems);
+    if (!facts.past_problem.empty())
+        out.problems.push_back({{ipc::ControlText::Kind::kNote,
+                                 {},
+                                 "Nothing is kept of what happens now, for later: " + facts.past_problem},
+                                facts.past_problem_since});
     out.under_load = census.header().under_load;
     out.under_load_since = facts.under_load_since;
     out.users_problem = facts.users_problem;
@@ -204,8 +209,10 @@ std::string sentence_of(const Event& event) {
     if (!event.connection.empty()) return connection_sentence(event);
     const bool is_peer = !event.peer.empty();
     switch (event.kind) {
-        case EventKind::kUp:
+        case EventKind::kUp: return "The customer has a tunnel again.";
         case EventKind::kDown:
+            return event.reason == "suspended" ? "The customer has no tunnel: it was suspended."
+                                               : "The customer has no tunnel any more.";
         case EventKind::kPeerDead:
         case EventKind::kExpired:
         case EventKind::kRekeyed:

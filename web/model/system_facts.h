@@ -47,8 +47,10 @@ struct SystemFacts {
     std::optional<Now> stackd_heard;                           // its last message; nothing: not watched
     std::vector<health::Situation::Problem> problems;          // of stackd
     std::map<std::string, ipc::WebStack, std::less<>> stacks;  // by Census::id_at_stackd(); none: not known
-    ipc::WebChanging changing;                                 // what users may change, and what waits
-    std::set<std::string> incomplete;                          // those of `stacks` that are not complete
+    bool has_past = false;                                     // there is a database of the past
+    std::string past_problem;                                  // why nothing is written to it; "": it is
+    WallTime past_problem_since;
+    std::set<std::string> incomplete;  // those of `stacks` that are not complete
 };
 
 // From now on stackd has these ids for its customers.

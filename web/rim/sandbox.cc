@@ -22,12 +22,17 @@ namespace {
 constexpr int kNice = 10;       // packet processing has priority
 constexpr int kOomScore = 500;  // and when memory is short, statusd goes first
 
-// Beyond what every daemon does: connections, the certificate's file, Asio's way of waiting, OpenSSL's memory.
+// SQLite's file and its log, with room: a statusd that is not itself any more cannot fill the disk.
+constexpr rlim_t kMostFile = 1280U << 20U;
+
+// Beyond what every daemon does: connections, the certificate's file, the database of the past, Asio's way of waiting,
+// OpenSSL's memory.
 constexpr std::array kAllowed{SCMP_SYS(accept),      SCMP_SYS(shutdown),       SCMP_SYS(getsockname),
                               SCMP_SYS(getpeername), SCMP_SYS(fstat),          SCMP_SYS(newfstatat),
                               SCMP_SYS(fsync),       SCMP_SYS(lseek),          SCMP_SYS(epoll_create1),
                               SCMP_SYS(eventfd2),    SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
-                              SCMP_SYS(getrusage),   SCMP_SYS(mlock),          SCMP_SYS(munlock)};
+                              SCMP_SYS(getrusage),   SCMP_SYS(mlock),          SCMP_SYS(munlock),
+                              SCMP_SYS(fdatasync),   SCMP_SYS(ftruncate)};
 constexpr std::array<int, 1> kAllowedFcntls{F_GETFD};
 constexpr std::array<unsigned long, 1> kAllowedIoctls{FIONBIO};
 constexpr std::array kAllowedSocketOptions{SocketOption{IPPROTO_TCP, TCP_NODELAY}};
@@ -40,6 +45,9 @@ Status drop_privileges() {
     // Its port and its channel are for the next one; a statusd that hangs must not keep them. (Where systemd is the
     // parent, the next stackd ends it.)
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return fail_errno("parent death signal", errno);
+    const rlimit most_file{kMostFile, kMostFile};
+    if (::setrlimit(RLIMIT_FSIZE, &most_file) != 0) return fail_errno("file size limit", errno);
+    ::signal(SIGXFSZ, SIG_IGN);  // the write fails instead
     (void)::setpriority(PRIO_PROCESS, 0, kNice);
     return {};
 }

@@ -157,6 +157,7 @@ class Server::Rim {
     std::uint32_t last_ask = 0;
     std::shared_ptr<ssl::context> tls;  // a connection keeps the one it started with
     std::optional<tcp::acceptor> acceptor;
+    AskPast ask_past;
 };
 
 // One TCP connection: TLS, then sequential requests, or one stream. Its pending operations keep it alive.
@@ -234,11 +235,13 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
         write_audits(rim_.router);
         if (auto* reply = std::get_if<Reply>(&outcome)) return send(std::move(*reply));
         if (auto* check = std::get_if<PasswordCheck>(&outcome)) return check_password(std::move(*check));
-        if (auto* ask = std::get_if<Ask>(&outcome)) {
-            beast::get_lowest_layer(stream_).expires_never();
-            return rim_.add_ask(shared_from_this(), std::move(*ask));
-        }
+        if (auto* query = std::get_if<PastQuery>(&outcome)) return ask_past(std::move(*query));
         begin_stream(std::move(std::get<Stream>(outcome)));
+    }
+
+    void ask_past(PastQuery query) {
+        beast::get_lowest_layer(stream_).expires_never();
+        rim_.ask_past(std::move(query), [self = shared_from_this()](Reply reply) { self->send(std::move(reply)); });
     }
 
     // Whoever has logged in no longer shares its connection's place with those who have not.
@@ -506,6 +509,10 @@ void Server::watch(int fd, std::function<bool()> ready) {
 
 void Server::every(Duration interval, std::function<void()> call) {
     rim_->repeat(std::make_shared<asio::steady_timer>(rim_->loop), interval, std::move(call));
+}
+
+void Server::ask_past_of(AskPast ask) {
+    rim_->ask_past = std::move(ask);
 }
 
 void Server::tick() {

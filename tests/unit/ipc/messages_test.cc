@@ -236,11 +236,9 @@ std::vector<WebMessage> every_web_message() {
             WebProblems{{{ControlText::Kind::kUnserved, "acme", "acme.toml:1:1: error: x"}}, 3},
             WebStacks{},
             WebRenames{7, {{"acme", "initech"}, {"globex", "acme"}}, true},
-            WebChanging{true, 12, WallTime{5}, true},
-            WebUnlock{1, "ada", "password"},
-            WebUnlocked{1, WebVerdict::kLocked, "wrong", "ticket"},
-            WebChange{2, "ticket", WebAction::kAddDevice, "acme", "phone", "of Ada", "key", 12},
-            WebChanged{2, WebVerdict::kInvalid, "no", "[Interface]"}};
+            WebPast{"no"},
+            WebPastBroken{"file is not a database"},
+            WebAskers{}};
 }
 
 }  // namespace

@@ -6,10 +6,12 @@
 #include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <functional>
 
@@ -72,7 +74,28 @@ TEST_CASE("allowed calls with arguments that are not allowed kill statusd") {
     CHECK(kills([] { (void)!::setsockopt(0, SOL_SOCKET, SO_MARK, nullptr, 0); }));
 }
 
-TEST_CASE("statusd can still accept a connection and write its certificate") {
+TEST_CASE("statusd can neither name nor lock the files of its database") {
+    CHECK(kills([] { (void)!::truncate("/nonexistent", 0); }));
+    CHECK(kills([] { (void)!::rename("/nonexistent", "/nonexistent2"); }));
+    CHECK(kills([] { (void)!::access("/nonexistent", F_OK); }));
+    CHECK(kills([] { (void)!::fchmod(0, 0644); }));
+    const flock lock{F_WRLCK, SEEK_SET, 0, 0, 0};
+    CHECK(kills([&lock] { (void)!::fcntl(0, F_SETLK, &lock); }));
+}
+
+TEST_CASE("statusd cannot fill the disk") {
+    const int status = status_of_child([] {
+        const int file = ::open("/tmp", O_TMPFILE | O_RDWR, 0600);
+        if (file < 0 || !drop_privileges()) return 1;
+        if (::pwrite(file, "x", 1, off_t{1} << 30) != 1) return 2;  // SQLite's bound
+        if (::pwrite(file, "x", 1, off_t{2} << 30) >= 0 || errno != EFBIG) return 3;
+        return 0;
+    });
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+}
+
+TEST_CASE("statusd can still accept a connection and write its files") {
     const int status = status_of_child([] {
         const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
         sockaddr_in address{};
@@ -89,6 +112,7 @@ TEST_CASE("statusd can still accept a connection and write its certificate") {
         if (!confine_system_calls()) return 5;
         if (::accept(listener, nullptr, nullptr) < 0) return 6;
         if (::pwrite(file, "x", 1, 0) != 1 || ::fsync(file) != 0) return 7;
+        if (::ftruncate(file, 0) != 0 || ::fdatasync(file) != 0) return 8;  // the database of the past
         return 0;
     });
     CHECK(WIFEXITED(status));

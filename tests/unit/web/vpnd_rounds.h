@@ -34,10 +34,15 @@ struct Vpnd {
     }
 };
 
+// A customer as a whole goes down with its last peer, and up with its first: past_test.cc.
+inline bool is_of_whole(const web::Event& event) {
+    return (event.kind == web::EventKind::kUp || event.kind == web::EventKind::kDown) && event.connection.empty();
+}
+
 inline std::vector<std::string> kinds(const web::Census& census, const std::string& customer = "acme") {
     std::vector<std::string> out;
     for (const web::Event* event :
-         census.events().find(customer, 0, UINT64_MAX, 100, [](const web::Event&) { return true; }))
+         census.events().find(customer, 0, UINT64_MAX, 100, [](const web::Event& one) { return !is_of_whole(one); }))
         out.insert(out.begin(), std::string(name_of(event->kind)));
     return out;
 }

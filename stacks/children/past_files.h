@@ -1,0 +1,23 @@
+// The files of statusd's past in the state directory: statusd gets them open, and cannot name one.
+#pragma once
+
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace warren::stacks {
+
+struct PastFiles {
+    UniqueFd database;
+    UniqueFd log;  // SQLite's write-ahead log
+};
+
+// STATE_DIR/past.db and past.db-wal, made when they are missing (0600); the directory too (0700).
+[[nodiscard]] Result<PastFiles> open_past(const std::string& state_dir);
+
+// The next open_past() makes new ones. The old ones are past.db.broken and past.db-wal.broken until the next time. The
+// path of the first.
+[[nodiscard]] Result<std::string> set_past_aside(const std::string& state_dir);
+
+}  // namespace warren::stacks

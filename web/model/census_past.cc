@@ -1,0 +1,135 @@
+// What outlives statusd: what the census tells web/past, and begins with.
+#include <algorithm>
+#include <utility>
+
+#include "web/model/census.h"
+
+namespace warren::web {
+
+namespace {
+
+bool is_served_state(CustomerState state) {
+    return state == CustomerState::kUp || state == CustomerState::kDegraded;
+}
+
+// Nothing for a word of a later version.
+template <typename State>
+std::optional<State> state_of(std::string_view word, std::initializer_list<State> states) {
+    const auto* const found =
+        std::find_if(states.begin(), states.end(), [word](State one) { return name_of(one) == word; });
+    return found == states.end() ? std::nullopt : std::optional(*found);
+}
+
+}  // namespace
+
+void Census::restore(RestoredPast past) {
+    keeps_past_ = owes_states_ = true;
+    events_.restore(std::move(past.events), past.last_event);
+    for (auto& [id, keys] : past.keys) {
+        past_ids_.insert(id);
+        if (!customers_.contains(id)) left_[id] = std::move(keys);
+    }
+    for (PastState& one : past.states)
+        restored_[{std::move(one.customer), one.is_connection, std::move(one.name)}] = {std::move(one.state),
+                                                                                        one.since};
+}
+
+std::optional<Census::Restored> Census::take_restored(const std::string& customer, const std::string& name,
+                                                      bool is_connection) {
+    auto found = restored_.extract({customer, is_connection, name});
+    return found.empty() ? std::nullopt : std::optional(std::move(found.mapped()));
+}
+
+void Census::restore_state(const std::string& id, CustomerEntry& customer) {
+    const auto restored = take_restored(id, {}, false);
+    if (!restored) return;
+    const auto state =
+        state_of(restored->state, {CustomerState::kUp, CustomerState::kDegraded, CustomerState::kDown,
+                                   CustomerState::kNever, CustomerState::kSuspended, CustomerState::kUnserved});
+    if (!state) return;
+    customer.state = *state;
+    customer.state_since = restored->since;
+    customer.has_state_since = restored->since != WallTime{};
+    customer.state_tick = tick_;
+    customer.is_out = customer.has_state_since && !is_served_state(*state);
+}
+
+void Census::restore_state(const std::string& id, PeerEntry& peer) {
+    const auto restored = take_restored(id, peer.shown.settings.name, false);
+    if (!restored) return;
+    const auto state =
+        state_of(restored->state, {ipc::PeerState::kOnline, ipc::PeerState::kIdle, ipc::PeerState::kNever});
+    if (!state) return;
+    peer.state = *state;
+    peer.state_since = restored->since;
+    peer.has_state_since = restored->since != WallTime{};
+}
+
+bool Census::restore_state(const std::string& id, ConnectionEntry& connection, ipc::ConnectionSnapshot& before) {
+    const auto restored = take_restored(id, connection.shown.settings.name, true);
+    if (!restored) return false;
+    const auto state = state_of(
+        restored->state, {ipc::ConnectionState::kUnserved, ipc::ConnectionState::kListening,
+                          ipc::ConnectionState::kConnecting, ipc::ConnectionState::kUp, ipc::ConnectionState::kDown});
+    if (!state) return false;
+    connection.was_up = connection.was_up || *state == ipc::ConnectionState::kUp;
+    connection.state_since = restored->since;
+    connection.has_state_since = restored->since != WallTime{};
+    before.state = *state;
+    return before.state != connection.shown.state;
+}
+
+// An outage of the customer as a whole begins or ends.
+void Census::record_turn(Now now, CustomerEntry& customer, CustomerState before) {
+    const bool was_served = is_served_state(before);
+    const bool is_served = is_served_state(customer.state);
+    // What has nothing that could be up is not missed.
+    const bool is_empty = customer.peers.empty() && customer.connections.empty();
+    const std::string from(name_of(before));
+    const std::string to(name_of(customer.state));
+    const std::string& id = customer.shown.settings.id;
+    if (was_served && !is_served && !is_empty) {
+        customer.is_out = true;
+        record_event(now, EventKind::kDown, id, {}, from, to,
+                     customer.state == CustomerState::kSuspended ? to : customer.lost_because);
+    }
+    if (is_served && std::exchange(customer.is_out, false)) record_event(now, EventKind::kUp, id, {}, from, to);
+}
+
+PastBatch Census::collect_past(std::uint64_t after_event, std::uint64_t after_tick, std::size_t most_events) {
+    PastBatch out;
+    out.steps = std::exchange(steps_, {});
+    out.keys = changed_keys(after_tick);
+    for (const auto& [id, keys] : out.keys) past_ids_.insert(id);
+    out.events = events_.after(after_event, most_events);
+    const bool owes_states = std::exchange(owes_states_, false);
+    const auto add = [&out](const std::string& id, const std::string& name, bool is_connection, std::string_view state,
+                            const auto& entry) {
+        out.states.push_back(
+            {id, name, is_connection, std::string(state), entry.has_state_since ? entry.state_since : WallTime{}});
+    };
+    for (const auto& [id, customer] : customers_) {
+        if (!customer.is_served) continue;
+        // Not every change of a customer's state has an event.
+        if (owes_states || customer.state_tick > after_tick) add(id, {}, false, name_of(customer.state), customer);
+        if (!owes_states) continue;
+        for (const auto& [name, peer] : customer.peers) add(id, name, false, name_of(peer.state), peer);
+        for (const auto& [name, one] : customer.connections) add(id, name, true, name_of(one.shown.state), one);
+    }
+    return out;
+}
+
+std::vector<PastMinute::Sum> Census::take_sums() {
+    std::vector<PastMinute::Sum> out{{}};
+    for (auto& [id, customer] : customers_) {
+        PastMinute::Sum sum = std::exchange(customer.unsaved, {});
+        if (sum.rx == 0 && sum.tx == 0) continue;
+        out.front().rx += sum.rx;
+        out.front().tx += sum.tx;
+        sum.customer = id;
+        out.push_back(std::move(sum));
+    }
+    return out;
+}
+
+}  // namespace warren::web

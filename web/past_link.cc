@@ -1,0 +1,154 @@
+#include "web/past_link.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace warren::web {
+
+namespace {
+
+Result<PastAnswer> none(std::string why) {
+    return tl::unexpected(Error{ErrorCode::kUnavailable, std::move(why)});
+}
+
+}  // namespace
+
+void PastLink::handle(Now now, const ipc::WebPast& message, std::vector<UniqueFd> descriptors) {
+    if (state_ == State::kOpening || state_ == State::kOpen) return;
+    if (descriptors.size() != 2) {
+        if (!message.problem.empty()) set_problem(now.wall, message.problem);
+        state_ = State::kNone;
+        return;
+    }
+    state_ = State::kOpening;
+    keeper_.open(std::move(descriptors[0]), std::move(descriptors[1]));
+}
+
+bool PastLink::is_settled(Now now) {
+    if (state_ == State::kOpen || state_ == State::kNone || census_.has_snapshot()) return true;
+    if (started_ == kNever) started_ = now.instant;
+    if (now.instant - started_ < kPatience) return false;
+    give_up("the database did not open in time");
+    set_problem(now.wall, "the database did not open in time; statusd uses it after its next start");
+    return true;
+}
+
+void PastLink::give_up(const std::string& reason) {
+    log(LogLevel::kWarn, "past_not_used", {{"reason", reason}});
+    state_ = State::kNone;
+    facts_.has_past = false;
+}
+
+void PastLink::set_problem(WallTime at, std::string problem) {
+    if (problem == facts_.past_problem) return;
+    if (facts_.past_problem.empty()) facts_.past_problem_since = at;
+    if (problem.empty()) {
+        log(LogLevel::kInfo, "past_written_again");
+    } else {
+        log(LogLevel::kError, "past_not_written", {{"reason", problem}});
+    }
+    facts_.past_problem = std::move(problem);
+}
+
+void PastLink::read_news(Now now) {
+    for (PastKeeper::News& news : keeper_.take()) {
+        if (auto* opened = std::get_if<PastKeeper::Restored>(&news)) restored(now, std::move(opened->past));
+        if (const auto* done = std::get_if<PastKeeper::Written>(&news)) written(now, done->status);
+        if (const auto* one = std::get_if<PastKeeper::Answered>(&news)) answered(now, *one);
+    }
+}
+
+void PastLink::restored(Now now, Result<RestoredPast> past) {
+    if (state_ != State::kOpening) return;  // too late
+    if (!past) {
+        state_ = State::kUnknown;  // another one may come
+        if (past.error().code == ErrorCode::kInvalid) return report_broken_(past.error().what);
+        give_up(past.error().what);
+        return set_problem(now.wall, past.error().what);
+    }
+    // Whose an id is was decided without it. A new one, after one that broke, has nothing of anybody.
+    if (census_.has_snapshot() && !(past->events.empty() && past->keys.empty()))
+        return give_up("it came too late; the next statusd uses it");
+    log(LogLevel::kInfo, "past_opened",
+        {{"events", std::to_string(past->events.size())}, {"customers", std::to_string(past->keys.size())}});
+    state_ = State::kOpen;
+    facts_.has_past = true;
+    written_event_ = past->last_event;
+    written_tick_ = 0;
+    census_.restore(std::move(*past));
+    set_problem(now.wall, {});
+}
+
+void PastLink::written(Now now, const Status& status) {
+    if (state_ != State::kOpen) return;
+    if (status) {
+        pending_ = {};
+        has_pending_ = false;
+        set_problem(now.wall, {});
+        return;
+    }
+    set_problem(now.wall, status.error().what);
+    retry_at_ = now.instant + kRetry;
+    if (status.error().code != ErrorCode::kInvalid) return;
+    give_up(status.error().what);
+    has_pending_ = false;
+    report_broken_(status.error().what);
+}
+
+PastBatch PastLink::collect(Now now) {
+    const std::int64_t minute = now.wall.nanoseconds / 60'000'000'000;
+    if (minute_ == 0) minute_ = minute;
+    // While the disk does not keep up, the sums of several minutes go into one.
+    if (minute > minute_ && minutes_.size() < kMostMinutes) {
+        minutes_.push_back({minute_, census_.take_sums()});
+        minute_ = minute;
+    }
+    if (minute < minute_) minute_ = minute;  // the clock was set back
+    PastBatch out = census_.collect_past(written_event_, written_tick_, kEventsAtOnce);
+    written_tick_ = census_.tick();
+    if (!out.events.empty()) written_event_ = out.events.back().id;
+    out.minutes = std::exchange(minutes_, {});
+    return out;
+}
+
+void PastLink::write(Now now) {
+    for (auto one = waiting_.begin(); one != waiting_.end();) {
+        const auto late = one++;
+        if (now.instant - late->second.since > kAnswer)
+            answered(now, {late->first, none("it does not answer in time")});
+    }
+    if (state_ == State::kOpen && census_.has_lost_track()) give_up("more ids changed owner than can wait");
+    if (state_ != State::kOpen || !census_.has_snapshot() || keeper_.is_writing() || now.instant < retry_at_) return;
+    if (!has_pending_) {
+        pending_ = collect(now);
+        if (pending_.empty()) return;
+        has_pending_ = true;
+    }
+    keeper_.write(pending_, now.wall);
+}
+
+void PastLink::ask(Now now, PastQuery query, std::function<void(Reply)> answer) {
+    const PastKeeper::Id id = ++last_id_;
+    if (!facts_.has_past || !keeper_.ask(id, query.question))
+        return answer(router_.finish_past(query, none("too many questions wait"), now));
+    waiting_.emplace(id, Waiting{std::move(query), std::move(answer), now.instant});
+}
+
+void PastLink::answered(Now now, const PastKeeper::Answered& answered) {
+    auto found = waiting_.extract(answered.id);
+    if (found.empty()) return;
+    found.mapped().answer(router_.finish_past(found.mapped().query, answered.answer, now));
+}
+
+void PastLink::stop(Now now, Duration patience) {
+    waiting_.clear();
+    if (state_ == State::kOpen && census_.has_snapshot() && !keeper_.is_writing()) {
+        if (!has_pending_) pending_ = collect(now);
+        if (!pending_.empty()) keeper_.write(std::move(pending_), now.wall);
+    }
+    keeper_.stop(patience);
+}
+
+}  // namespace warren::web
