@@ -2,6 +2,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,6 +48,17 @@ struct ChangeOptions {
     bool no_apply = false;
 };
 
+// What the commands take that look at the past or choose among rows.
+struct PastOptions {
+    std::string since;  // "2d"
+    std::string until;
+    std::string peer;
+    std::string kind;
+    std::optional<std::size_t> count;  // -n
+    bool down = false;                 // customers, peers
+    bool idle = false;                 // peers
+};
+
 // A parsed command line.
 struct Invocation {
     std::string run_dir = "/run/warren";
@@ -70,6 +82,7 @@ struct Invocation {
     std::string format;                  // explain only: "markdown", or "scdoc" for the man page of a file
     std::vector<std::string> arguments;  // after the command's name
     std::vector<std::string> program;    // after "--"
+    PastOptions past;
 };
 
 // Where a command writes. Errors are one line each, begun with "vpnctl: ".

@@ -58,6 +58,32 @@ void add_history_options(po::options_description& out) {
                                                                    "log: only the last N lines");
 }
 
+// Of the commands that look at the past or choose among rows.
+void add_past_options(po::options_description& out) {
+    out.add_options()("since", po::value<std::string>()->value_name("TIME"),
+                      "events, outages: from then on: a day, a time in UTC, or 2d, 3h, 15m ago")(
+        "until", po::value<std::string>()->value_name("TIME"), "events, outages: until then")(
+        "peer", po::value<std::string>()->value_name("NAME"),
+        "events, outages: of this peer; outages: or of this connection")(
+        "kind", po::value<std::string>()->value_name("KIND"), "events: of this kind: idle, online, roamed, ...")(
+        "count,n", po::value<std::size_t>()->value_name("N"), "events, outages, top: so many rows")(
+        "down", po::bool_switch(), "customers, peers: only those that are down")("idle", po::bool_switch(),
+                                                                                 "peers: only those that are idle");
+}
+
+void read_past_options(const po::variables_map& map, PastOptions& to) {
+    const auto text = [&map](const char* name, std::string& place) {
+        if (map.count(name) != 0) place = map[name].as<std::string>();
+    };
+    text("since", to.since);
+    text("until", to.until);
+    text("peer", to.peer);
+    text("kind", to.kind);
+    if (map.count("count") != 0) to.count = map["count"].as<std::size_t>();
+    to.down = map["down"].as<bool>();
+    to.idle = map["idle"].as<bool>();
+}
+
 void read_history_options(const po::variables_map& map, Invocation& to) {
     const auto text = [&map](const char* name, std::string& place) {
         if (map.count(name) != 0) place = map[name].as<std::string>();
@@ -117,6 +143,7 @@ po::options_description visible_options() {
         "help,h", po::bool_switch(), "help, of a command when one is given")("version,V", po::bool_switch(),
                                                                              "print the version");
     add_history_options(out);
+    add_past_options(out);
     add_change_options(out);
     return out;
 }
@@ -150,6 +177,7 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
         out.invocation.verbose = map["verbose"].as<bool>();
         out.invocation.why = map["why"].as<bool>();
         read_history_options(map, out.invocation);
+        read_past_options(map, out.invocation.past);
         read_change_options(map, out.invocation.change);
         if (map.count("format") != 0) out.invocation.format = map["format"].as<std::string>();
         out.help = map["help"].as<bool>();

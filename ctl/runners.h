@@ -22,9 +22,11 @@ int run_drops(const Invocation&, Output&);
 int run_wg(const Invocation&, Output&);
 int run_ipsec(const Invocation&, Output&);
 
-// From files of the run-dir.
-int run_usage(const Invocation&, Output&);
-int run_log(const Invocation&, Output&);
+// From statusd.
+int run_events(const Invocation&, Output&);
+int run_outages(const Invocation&, Output&);
+int run_find(const Invocation&, Output&);
+int run_top(const Invocation&, Output&);
 
 // Requests to stackd.
 int run_diff(const Invocation&, Output&);

@@ -123,6 +123,13 @@ _vpnctl() {
     '--customer[import, rollback: which customer]:customer:_vpnctl_customers' \
     '--write[import, restore: write the files]' \
     '--why[ipsec: the last attempts to connect]' \
+    '--since[events, outages: from then on]:time:(1h 1d 1w)' \
+    '--until[events, outages: until then]:time:(1h 1d 1w)' \
+    '--peer[events, outages: of this peer]:peer:' \
+    '--kind[events: of this kind]:kind:' \
+    '(-n --count)'{-n,--count}'[events, outages, top: so many rows]:rows:' \
+    '--down[customers, peers: only those that are down]' \
+    '--idle[peers: only those that are idle]' \
     '--json[print one JSON document]' \
     '(-v --verbose)'{-v,--verbose}'[apply, diff: every step in the kernel]' \
     '(- *)'{-h,--help}'[help]' \
@@ -233,7 +240,7 @@ std::string filled(std::string_view script) {
         {"@actions@", orders_of(*find_command("ipsec"))},
         {"@plain_values@",
          "--network|--address|--public-key|--keepalive|--endpoint|--name|--description|--confirm-within|--comment|--"
-         "revision"},
+         "revision|--since|--until|--peer|--kind|--count|-n"},
         {"@bash_verbs@", bash_verbs},
         {"@zsh_verbs@", zsh_verbs},
         {"@options@", fmt::format("{}", fmt::join(option_names(), " "))},
@@ -309,6 +316,13 @@ std::string fish() {
     out += change_options_of_fish();
     out += "complete -c vpnctl -s v -l verbose -d 'apply, diff: every step in the kernel'\n";
     out += "complete -c vpnctl -l why -d 'ipsec: the last attempts to connect'\n";
+    out += "complete -c vpnctl -x -l since -d 'events, outages: from then on'\n";
+    out += "complete -c vpnctl -x -l until -d 'events, outages: until then'\n";
+    out += "complete -c vpnctl -x -l peer -d 'events, outages: of this peer'\n";
+    out += "complete -c vpnctl -x -l kind -d 'events: of this kind'\n";
+    out += "complete -c vpnctl -x -s n -l count -d 'events, outages, top: so many rows'\n";
+    out += "complete -c vpnctl -l down -d 'customers, peers: only those that are down'\n";
+    out += "complete -c vpnctl -l idle -d 'peers: only those that are idle'\n";
     out += "complete -c vpnctl -l json -d 'print one JSON document'\ncomplete -c vpnctl -s h -l help -d 'help'\n";
     out += "complete -c vpnctl -s V -l version -d 'print the version'\n";
     for (const Command& command : commands()) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ostream>
+#include <utility>
 #include <vector>
 
 #include "base/printable.h"
@@ -41,8 +42,8 @@ Result<Snapshot> snapshot_of(const Invocation& invocation, bool with_peers) {
 // Fetches a snapshot and passes it to `show`; prints the error otherwise.
 template <typename Show>
 int with_snapshot(const Invocation& invocation, bool with_peers, Output& output, Show show) {
-    const auto snapshot = snapshot_of(invocation, with_peers);
-    return snapshot ? show(*snapshot) : complain_of(snapshot.error(), customer_of(invocation), output);
+    auto snapshot = snapshot_of(invocation, with_peers);
+    return snapshot ? show(std::move(*snapshot)) : complain_of(snapshot.error(), customer_of(invocation), output);
 }
 
 int print(Output& output, const std::string& text) {
@@ -93,6 +94,30 @@ std::string descriptions_text(const Invocation& invocation, const std::string& c
     return out;
 }
 
+// As the status page shows it: it had peers online, and has none.
+bool is_down(const CustomerStatus& status) {
+    if (status.customer.settings.suspended || peers_online_of(status.customer) > 0) return false;
+    return std::any_of(status.peers.begin(), status.peers.end(),
+                       [](const ipc::PeerSnapshot& peer) { return peer.state == ipc::PeerState::kIdle; }) ||
+           std::any_of(status.connections.begin(), status.connections.end(), [](const ConnectionStatus& one) {
+               return peer_state_of(one.connection) == ipc::PeerState::kIdle;
+           });
+}
+
+// Leaves the peers that are idle; `all`: also those that were never online.
+void keep_offline(Snapshot& snapshot, bool all) {
+    const auto is_shown = [all](ipc::PeerState state) {
+        return state == ipc::PeerState::kIdle || (all && state == ipc::PeerState::kNever);
+    };
+    for (CustomerStatus& customer : snapshot.customers) {
+        std::erase_if(customer.peers, [&](const ipc::PeerSnapshot& peer) { return !is_shown(peer.state); });
+        std::erase_if(customer.connections,
+                      [&](const ConnectionStatus& one) { return !is_shown(peer_state_of(one.connection)); });
+    }
+    std::erase_if(snapshot.customers,
+                  [](const CustomerStatus& one) { return one.peers.empty() && one.connections.empty(); });
+}
+
 // A silent stackd is more than an answer that is no: nobody knows what else needs attention.
 int exit_status_of(const StackdStatus& stackd, const std::vector<health::Finding>& findings) {
     if (!stackd.silence.empty()) return kUnreachable;
@@ -141,13 +166,18 @@ int run_status(const Invocation& invocation, Output& output) {
 }
 
 int run_customers(const Invocation& invocation, Output& output) {
-    return with_snapshot(invocation, false, output, [&](const Snapshot& snapshot) {
+    if (invocation.past.idle) return complain(output, kUsage, "customers takes --down, and no --idle");
+    const bool down = invocation.past.down;
+    return with_snapshot(invocation, down, output, [&](Snapshot snapshot) {
+        if (down) std::erase_if(snapshot.customers, [](const CustomerStatus& one) { return !is_down(one); });
         return print(output, invocation.json ? customers_json(snapshot) : customers_text(snapshot));
     });
 }
 
 int run_peers(const Invocation& invocation, Output& output) {
-    return with_snapshot(invocation, true, output, [&](const Snapshot& snapshot) {
+    const PastOptions& choice = invocation.past;
+    return with_snapshot(invocation, true, output, [&](Snapshot snapshot) {
+        if (choice.down || choice.idle) keep_offline(snapshot, choice.down);
         return print(output,
                      invocation.json ? peers_json(snapshot) : peers_text(snapshot, invocation.arguments.empty()));
     });

@@ -1,0 +1,52 @@
+// find, top
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <string>
+
+#include "ctl/ask/page_client.h"
+#include "ctl/commands/page_answers.h"
+#include "ctl/runners.h"
+#include "ctl/show/json.h"
+#include "ctl/show/past_views.h"
+
+namespace warren::ctl {
+
+namespace {
+
+constexpr std::size_t kRowsFound = 500;
+constexpr std::size_t kRowsTop = 10;
+constexpr std::size_t kMostTop = 100;
+
+}  // namespace
+
+int run_find(const Invocation& invocation, Output& output) {
+    const auto body = ask_page(
+        invocation.run_dir,
+        page_target("/api/v1/find", {{"text", invocation.arguments[0]}, {"limit", std::to_string(kRowsFound)}}));
+    if (!body) return complain_of_page(body.error(), {}, output);
+    const Json answer = Json::parse(*body, nullptr, false);
+    if (!answer.is_object() || !answer.contains("items")) return complain_of_form(output);
+    if (invocation.json) {
+        output.out << dump({{"found", answer["items"]}, {"has_more", answer.value("has_more", false)}});
+    } else {
+        output.out << found_text(answer["items"]);
+        if (answer.value("has_more", false)) output.err << "vpnctl: there are more; give more of the text\n";
+    }
+    return answer["items"].empty() ? kAnswerIsNo : kDone;
+}
+
+int run_top(const Invocation& invocation, Output& output) {
+    const std::size_t rows = std::min(invocation.past.count.value_or(kRowsTop), kMostTop);
+    const auto body = ask_page(invocation.run_dir,
+                               page_target("/api/v1/top", {{"limit", std::to_string(std::max<std::size_t>(rows, 1))}}));
+    if (!body) return complain_of_page(body.error(), {}, output);
+    const Json answer = Json::parse(*body, nullptr, false);
+    if (!answer.is_object() || !answer.contains("customers") || !answer.contains("peers"))
+        return complain_of_form(output);
+    output.out << (invocation.json ? dump(answer) : top_text(answer));
+    return kDone;
+}
+
+}  // namespace warren::ctl

@@ -1,0 +1,134 @@
+// events, outages
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "base/utc_text.h"
+#include "config/parse.h"
+#include "ctl/ask/page_client.h"
+#include "ctl/commands/page_answers.h"
+#include "ctl/runners.h"
+#include "ctl/show/json.h"
+#include "ctl/show/past_views.h"
+
+namespace warren::ctl {
+
+namespace {
+
+constexpr std::size_t kPage = 500;  // rows of one answer, at most
+constexpr std::size_t kMostRows = 100'000;
+constexpr std::size_t kRows = 100;  // without a time
+
+WallTime now() {
+    return {std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count()};
+}
+
+std::string customer_of(const Invocation& invocation) {
+    return invocation.arguments.empty() ? "" : invocation.arguments[0];
+}
+
+// "": fine.
+std::string problem_of(const Invocation& invocation) {
+    const std::string customer = customer_of(invocation);
+    if (!customer.empty() && !config::is_customer_id(customer))
+        return fmt::format("\"{}\" is no customer's id", customer);
+    for (const auto& [name, text] : {std::pair{"--since", invocation.past.since}, {"--until", invocation.past.until}}) {
+        if (!text.empty() && !past_time(text, now()))
+            return fmt::format(
+                "{} \"{}\": accepted are 2026-11-29, \"2026-11-29 14:30\" (UTC) and 90s, 15m, 3h, 2d, 1w "
+                "ago",
+                name, text);
+    }
+    return {};
+}
+
+std::string time_parameter(const std::string& text) {
+    const auto at = text.empty() ? std::nullopt : past_time(text, now());
+    return at ? utc_text(*at) : std::string();
+}
+
+}  // namespace
+
+std::optional<WallTime> past_time(std::string_view text, WallTime at) {
+    if (const auto moment = parse_utc(text)) return moment;
+    std::int64_t count = 0;
+    const auto [unit, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (error != std::errc() || unit + 1 != text.data() + text.size() || count < 0 || count > 100'000)
+        return std::nullopt;
+    constexpr std::pair<char, std::int64_t> kUnits[] = {
+        {'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86'400}, {'w', 604'800}};
+    const auto* const found = std::find_if(std::begin(kUnits), std::end(kUnits),
+                                           [unit = *unit](const auto& one) { return one.first == unit; });
+    if (found == std::end(kUnits)) return std::nullopt;
+    return WallTime{at.nanoseconds - count * found->second * 1'000'000'000};
+}
+
+int complain_of_page(const Error& error, const std::string& customer, Output& output) {
+    if (error.code == ErrorCode::kUnavailable) return complain(output, kUnreachable, error.what);
+    if (error.code == ErrorCode::kNotFound)
+        return complain(output, kFailed, fmt::format("nothing is known of a customer {}", customer));
+    return complain(output, kFailed, error.what);
+}
+
+int complain_of_form(Output& output) {
+    return complain(output, kFailed, "statusd answers in another form; is it of another version?");
+}
+
+int run_events(const Invocation& invocation, Output& output) {
+    if (const std::string problem = problem_of(invocation); !problem.empty()) return complain(output, kUsage, problem);
+    const PastOptions& past = invocation.past;
+    const std::string customer = customer_of(invocation);
+    // Without a time or a number, as much as fits on a screen or two.
+    const bool is_bounded = past.count || (past.since.empty() && past.until.empty());
+    const std::size_t most = past.count.value_or(is_bounded ? kRows : kMostRows);
+    Json rows = Json::array();
+    std::string before;
+    while (rows.size() < most) {
+        const auto body =
+            ask_page(invocation.run_dir,
+                     page_target("/api/v1/events", {{"customer", customer},
+                                                    {"peer", past.peer},
+                                                    {"kind", past.kind},
+                                                    {"since", time_parameter(past.since)},
+                                                    {"until", time_parameter(past.until)},
+                                                    {"before", before},
+                                                    {"limit", std::to_string(std::min(kPage, most - rows.size()))}}));
+        if (!body) return complain_of_page(body.error(), customer, output);
+        const Json page = Json::parse(*body, nullptr, false);
+        if (!page.is_object() || !page.contains("items") || !page.contains("next_before"))
+            return complain_of_form(output);
+        for (const Json& row : page["items"]) rows.push_back(row);
+        if (page["next_before"].is_null()) break;
+        before = std::to_string(page["next_before"].get<std::uint64_t>());
+    }
+    output.out << (invocation.json ? dump({{"events", rows}}) : events_text(rows));
+    return kDone;
+}
+
+int run_outages(const Invocation& invocation, Output& output) {
+    if (const std::string problem = problem_of(invocation); !problem.empty()) return complain(output, kUsage, problem);
+    const PastOptions& past = invocation.past;
+    const std::string customer = customer_of(invocation);
+    const std::string path = customer.empty() ? "/api/v1/outages" : "/api/v1/customers/" + customer + "/outages";
+    const std::size_t most = std::min(past.count.value_or(kPage), kPage);
+    const auto body = ask_page(invocation.run_dir, page_target(path, {{"name", past.peer},
+                                                                      {"since", time_parameter(past.since)},
+                                                                      {"until", time_parameter(past.until)},
+                                                                      {"limit", std::to_string(most)}}));
+    if (!body) return complain_of_page(body.error(), customer, output);
+    const Json answer = Json::parse(*body, nullptr, false);
+    if (!answer.is_object() || !answer.contains("items")) return complain_of_form(output);
+    if (invocation.json) {
+        output.out << dump({{"outages", answer["items"]}, {"has_more", answer.value("has_more", false)}});
+        return kDone;
+    }
+    output.out << outages_text(answer["items"]);
+    if (answer.value("has_more", false)) output.err << "vpnctl: there are more; --until and --since choose which\n";
+    return kDone;
+}
+
+}  // namespace warren::ctl
