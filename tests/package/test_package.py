@@ -57,7 +57,8 @@ def test_every_file_is_where_it_belongs(package):
                  "/usr/share/man/man8/stackd.8.gz", "/usr/share/man/man8/vpnd.8.gz",
                  "/usr/share/man/man8/authd.8.gz", "/usr/share/man/man8/statusd.8.gz"):
         assert files[path] == ("-rw-r--r--", "root/root"), path
-    for path in ("examples/warren.toml", "examples/customers/acme.toml", "recipes.md", "config.md"):
+    for path in ("examples/warren.toml", "examples/customers/acme.toml", "recipes.md", "config.md",
+                 "monitoring/alerts.yml", "monitoring/alerts_test.yml", "monitoring/dashboard.json"):
         assert files[f"/usr/share/doc/warren/{path}"] == ("-rw-r--r--", "root/root"), path
     assert files["/etc/warren/secrets/"] == ("drwx------", "root/root")
 

@@ -202,6 +202,8 @@ void write_appliance(Writer& writer, const Census& census, const SystemFacts& fa
         header.handshakes_completed);
     if (header.has_ike) write_ike(writer, header);
     write_processor(writer, header);
+    one("warren_past_kept", "gauge", "1 if what happens is kept on disk, for later.",
+        facts.has_past && facts.past_problem.empty() ? 1 : 0);
     one("warren_statusd_viewers", "gauge", "Open event streams.", facts.viewers);
     one("warren_statusd_memory_bytes", "gauge", "Resident memory of statusd.", facts.memory_bytes);
     std::map<std::string, std::uint64_t> drops(header.drops.begin(), header.drops.end());
