@@ -221,8 +221,29 @@ test("the chart moves", async () => {
     moved = !(await canvas.screenshot()).equals(before);
   }
   assert.ok(moved);
-  await page.getByRole("button", { name: "24 h" }).click();
+  const reach = page.getByRole("group", { name: "Time shown" });
+  await reach.getByRole("button", { name: "24 h" }).click();
   await page.getByRole("img", { name: /over the last 24 hours: now / }).waitFor();
+  await reach.getByRole("button", { name: "30 d" }).click();
+  await page.getByRole("img", { name: /over the last 30 days: now / }).waitFor();
+});
+
+test("an outage is listed while it lasts, and with its end afterwards", async () => {
+  await visit(page, "#/customers/acme");
+  await page.locator(".card", { hasText: "Outages" }).first().waitFor();
+  await happen("turn?customer=acme&peer=linz&state=idle");
+  const lasting = page.locator("tr", { hasText: "goes on" }).filter({ hasText: "linz" });
+  await lasting.waitFor();
+  await happen("turn?customer=acme&peer=linz&state=online");
+  await lasting.waitFor({ state: "detached" });
+  assert.ok((await page.locator("tr", { hasText: "silent" }).filter({ hasText: "linz" }).count()) > 0);
+});
+
+test("a search lists the peers that have the text", async () => {
+  await visit(page, "#/customers?q=oslo");
+  await page.getByRole("heading", { name: "Peers and connections" }).waitFor();
+  await page.getByRole("link", { name: "oslo", exact: true }).click();
+  await heading("oslo").waitFor();
 });
 
 test("connections are beside the peers, with their state, and why one is not served", async () => {

@@ -178,8 +178,11 @@ function eventsOf(session, query) {
   return { items, next_before: items.length === limit ? items.at(-1).id : null };
 }
 
+// What is kept on disk is what the mock remembers, in its own steps.
+const kept = { hour: 60, day: 60, week: 1800, month: 1800 };
+
 function series(rates, query) {
-  const step = Number(query.get("step") ?? 2);
+  const step = kept[query.get("range")] ?? Number(query.get("step") ?? 2);
   const points = { 2: world.history, 60: world.day, 1800: world.week }[step];
   const last = points.at(-1)?.[1] ?? rates;
   const share = (value, of) => (of === 0 ? 0 : value / of);
@@ -191,6 +194,54 @@ function series(rates, query) {
     },
   ]);
   return seriesView(scaled, step);
+}
+
+// Newest first; of peers, from the events that the mock remembers.
+function outagesOf(customer, query) {
+  const open = new Map();
+  const items = [];
+  const since = query.get("since") ?? "";
+  for (const event of world.events) {
+    const name = event.connection ?? event.peer;
+    if (event.customer !== customer.id || name === null) continue;
+    const ends = event.kind === "online" || event.kind === "up";
+    const begins = ["idle", "down", "peer_dead", "expired"].includes(event.kind);
+    const outage = open.get(name);
+    if (ends && outage) {
+      outage.ended = event.at;
+      open.delete(name);
+    }
+    if (!begins || outage) continue;
+    const { peer, connection, at, reason } = event;
+    const begun = { customer: customer.id, peer, connection, began: at, ended: null, seconds: 0 };
+    open.set(name, { ...begun, cause: reason ?? "silent", removed: false });
+    items.unshift(open.get(name));
+  }
+  for (const one of items)
+    one.seconds = Math.round((Date.parse(one.ended ?? new Date().toISOString()) - Date.parse(one.began)) / 1000);
+  const found = items.filter((one) => one.ended === null || one.ended >= since);
+  const limit = Number(query.get("limit") ?? 100);
+  return { items: found.slice(0, limit), has_more: found.length > limit };
+}
+
+function foundOf(session, query) {
+  const text = (query.get("text") ?? "").toLowerCase();
+  const items = [];
+  for (const row of visible(session)) {
+    if (row.id.toLowerCase().includes(text))
+      items.push({ kind: "customer", customer: row.id, name: row.id, state: row.state, matched: "id", text: row.id });
+    for (const peer of world.byId.get(row.id).peers)
+      if (peer.name.toLowerCase().includes(text))
+        items.push({
+          kind: "peer",
+          customer: row.id,
+          name: peer.name,
+          state: peer.state,
+          matched: "name",
+          text: peer.name,
+        });
+  }
+  return { items: items.slice(0, 100), has_more: items.length > 100 };
 }
 
 function stream(request, response, session, query) {
@@ -226,6 +277,7 @@ function answer(session, path, query, now) {
   if (head === "session") return session;
   if (head === "overview") return overviewView(world, visible(session), now, session.role);
   if (head === "events") return eventsOf(session, query);
+  if (head === "find") return foundOf(session, query);
   if ((head === "system" || head === "timeseries") && session.role === "customer") throw missing();
   if (head === "system") return systemView(world, session.role, now);
   if (head === "timeseries") return series(world.total(), query);
@@ -233,6 +285,7 @@ function answer(session, path, query, now) {
   if (id === undefined) return paged(visible(session), query, (row) => `${row.id} ${row.name}`, "id");
   const customer = customerOf(session, id);
   if (sub === undefined) return detailView(customer);
+  if (sub === "outages") return outagesOf(customer, query);
   if (sub === "timeseries") return series(customerView(customer).rates, query);
   if (sub === "connections") return connectionAnswer(customer, name, tail, query);
   if (sub !== "peers") throw missing();

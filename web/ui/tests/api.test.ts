@@ -34,6 +34,9 @@ describe("the contract with statusd", () => {
       api.timeseries({}, 2),
       api.timeseries({ customer: "a" }, 2),
       api.timeseries({ customer: "a", peer: "b" }, 60),
+      api.timeseries({ customer: "a" }, "month"),
+      api.outages("a", {}),
+      api.find("x"),
       api.login("u", "p"),
       api.logout(),
       api.unlock("p"),
@@ -51,7 +54,7 @@ describe("the contract with statusd", () => {
         templates.some((template) => template.test(path.split("?")[0] ?? "")),
         path,
       ).toBe(true);
-    expect(new Set(asked).size).toBe(22);
+    expect(new Set(asked).size).toBe(17);
   });
 
   it("has a word for every state and kind", () => {

@@ -7,7 +7,8 @@ import type {
   CustomerPage,
   Done,
   EventList,
-  NewDevice,
+  FoundList,
+  OutageList,
   Overview,
   Peer,
   PeerPage,
@@ -108,16 +109,21 @@ export const api = {
     get<ConnectionDetail>(`/customers/${id(customer)}/connections/${id(connection)}`, {}, signal),
   events: (query: Query, signal?: AbortSignal) => get<EventList>("/events", query, signal),
 
-  /** `subject`: {} = all customers together. */
+  outages: (customer: string, query: Query, signal?: AbortSignal) =>
+    get<OutageList>(`/customers/${id(customer)}/outages`, query, signal),
+  find: (text: string, signal?: AbortSignal) => get<FoundList>("/find", { text }, signal),
+
+  /** `subject`: {} = all customers together. A word: what is kept on disk, of customers and of all. */
   timeseries(
     subject: { customer?: string; peer?: string; connection?: string },
-    step: 2 | 60 | 1800,
+    step: 2 | 60 | 1800 | "hour" | "day" | "week" | "month",
     signal?: AbortSignal,
   ): Promise<Timeseries> {
     const customer = subject.customer === undefined ? "" : `/customers/${id(subject.customer)}`;
     const peer = subject.peer === undefined ? "" : `/peers/${id(subject.peer)}`;
     const connection = subject.connection === undefined ? "" : `/connections/${id(subject.connection)}`;
-    return get<Timeseries>(`${customer}${peer}${connection}/timeseries`, { step }, signal);
+    const query: Query = typeof step === "number" ? { step } : { range: step };
+    return get<Timeseries>(`${customer}${peer}${connection}/timeseries`, query, signal);
   },
 
   async unlock(password: string): Promise<Session> {

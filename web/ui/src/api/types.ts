@@ -350,7 +350,7 @@ export interface Peer {
   server_key_in_use: "present" | "previous" | null;
 }
 
-/** A change, kept in memory. */
+/** A change; kept for 30 days. */
 export interface Event {
   /** Increases with every event. */
   id: number;
@@ -373,9 +373,82 @@ export interface Event {
   from: string | null;
 }
 
+/** From when to when something was down. */
+export interface Outage {
+  /** The customer's id. */
+  customer: string;
+  /** The peer's name; null: the customer as a whole, or a connection. */
+  peer: string | null;
+  /** The connection's name; null: none. */
+  connection: string | null;
+  /** When statusd noticed it; of a peer of WireGuard 180 s after its last handshake. */
+  began: string;
+  /** null: it goes on. */
+  ended: string | null;
+  /** How long it lasted, or has lasted so far. */
+  seconds: number;
+  /** As the reason of the event; silent: no handshake for 180 s. */
+  cause: string;
+  /** It ended because the peer, connection or customer was removed. */
+  removed: boolean;
+}
+
+/** Outages, latest first. */
+export interface OutageList {
+  /** Those that overlap the time asked for. */
+  items: Outage[];
+  /** There are older ones. */
+  has_more: boolean;
+}
+
+/** A customer, peer or connection that has the text. */
+export interface Found {
+  /** What it is. */
+  kind: "customer" | "peer" | "connection";
+  /** The customer's id. */
+  customer: string;
+  /** The peer's or connection's name; of a customer its id. */
+  name: string;
+  /** As in the lists of its kind. */
+  state: string;
+  /** What has the text. */
+  matched: "id" | "name" | "address" | "network" | "key" | "next_key" | "endpoint" | "identity" | "spi";
+  /** All of what has the text. */
+  text: string;
+}
+
+/** What was found. */
+export interface FoundList {
+  /** In natural order. */
+  items: Found[];
+  /** There is more than limit. */
+  has_more: boolean;
+}
+
+/** The rates of a customer, a peer or a connection. */
+export interface Used {
+  /** The customer's id. */
+  customer: string;
+  /** The peer's name; null: the customer, or a connection. */
+  peer: string | null;
+  /** The connection's name; null: none. */
+  connection: string | null;
+  rates: Rates;
+}
+
+/** Who uses what right now, highest first. */
+export interface Top {
+  /** The time of the figures. */
+  as_of: string;
+  /** Customers. */
+  customers: Used[];
+  /** Their peers and connections. */
+  peers: Used[];
+}
+
 /** Columns of equal length, oldest first. A point is the mean of its step; null: no data. */
 export interface Timeseries {
-  /** 2, 60 or 1800. */
+  /** 2, 60, 300, 1800 or 3600. */
   step_seconds: number;
   /** The end of each step, in seconds since 1970. */
   times: number[];
@@ -594,8 +667,8 @@ export type PeerState = "online" | "idle" | "never" | "expired";
  * vpnd_started: vpnd answers.
  * vpnd_lost: vpnd no longer answers.
  * renamed: A peer has another name, or a customer another id.
- * up: The connection is up.
- * down: The connection was ended, by either side.
+ * up: The connection is up; without one, the customer has a tunnel again.
+ * down: The connection was ended, by either side; without one, the customer lost its last tunnel.
  * peer_dead: The peer of the connection does not answer any more.
  * expired: The connection's lifetime ended and it was not rekeyed.
  * rekeyed: The IKE_SA of the connection was rekeyed.

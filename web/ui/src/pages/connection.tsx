@@ -94,7 +94,7 @@ export function Connection({ customer, name }: { customer: string; name: string 
               <Loading what="the events" lines={4} />
             )
           ) : events.value.value.length === 0 ? (
-            <Empty title="No events">Nothing has changed since statusd started.</Empty>
+            <Empty title="No events">Nothing has changed in the last 30 days.</Empty>
           ) : (
             <EventList events={events.value.value} subject="none" />
           )}

@@ -28,6 +28,7 @@ import { pace } from "../state/pace";
 import { useResource } from "../state/resource";
 import { attended } from "../state/screen";
 import { ConnectionsTable } from "./connections_table";
+import { Outages } from "./outages";
 import { PeersTable } from "./peers_table";
 import { RecentEvents } from "./recent_events";
 import { ConnectionsFigure } from "../parts/connections_figure";
@@ -77,6 +78,7 @@ export function Customer({ customer }: { customer: string }) {
       {(data.peers.total > 0 || data.connections.total === 0) && <PeersTable customer={customer} key={customer} />}
       {data.connections.total > 0 && <ConnectionsTable customer={customer} key={`${customer}/connections`} />}
       <Chart title="Throughput" customer={customer} ratesOf={ratesOf} />
+      <Outages customer={customer} />
       <div class="columns">
         <div>
           <Card title="Dropped packets">

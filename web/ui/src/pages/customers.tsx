@@ -17,6 +17,7 @@ import { overview } from "../state/overview";
 import { SortSelect } from "../window/sort_select";
 import { WindowedTable, type Column, type Sorting } from "../window/table";
 import { usePagedList } from "../window/use_list";
+import { Finds } from "./finds";
 
 const states = ["up", "degraded", "down", "never", "suspended", "unserved"] as const;
 const heights = { row: 56, card: 122 };
@@ -165,6 +166,7 @@ export function Customers() {
           onSight={watch}
         />
       )}
+      {search !== "" && <Finds text={search} />}
     </>
   );
 }

@@ -80,7 +80,7 @@ export function Events() {
     <>
       <div class="page-head">
         <Heading>Events</Heading>
-        <p class="soft small">Events since statusd started, in your local time.</p>
+        <p class="soft small">Events of the last 30 days, in your local time.</p>
       </div>
       <div class="tools">
         <Search
@@ -139,8 +139,8 @@ export function Events() {
       ) : data.items.length === 0 ? (
         <Empty title="No events">
           {customer !== "" || kind !== ""
-            ? "No matching event since statusd started."
-            : "Nothing has changed since statusd started."}
+            ? "No matching event in the last 30 days."
+            : "Nothing has changed in the last 30 days."}
         </Empty>
       ) : (
         <section class="card">

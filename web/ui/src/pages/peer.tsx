@@ -103,7 +103,7 @@ export function Peer({ customer, name }: { customer: string; name: string }) {
           {events.value.value === undefined ? (
             <Loading what="the events" lines={4} />
           ) : events.value.value.length === 0 ? (
-            <Empty title="No events">Nothing has changed since statusd started.</Empty>
+            <Empty title="No events">Nothing has changed in the last 30 days.</Empty>
           ) : (
             <EventList events={events.value.value.slice(0, shownEvents)} subject="none" />
           )}

@@ -36,7 +36,7 @@ export function RecentEvents({ customer }: { customer: string }) {
           <Loading what="the events" lines={5} />
         )
       ) : shown.length === 0 ? (
-        <Empty title="No events">Nothing has changed since statusd started.</Empty>
+        <Empty title="No events">Nothing has changed in the last 30 days.</Empty>
       ) : (
         <EventList events={shown} subject="peer" />
       )}

@@ -1,8 +1,8 @@
-// Throughput over time, live: ten minutes to a week.
+// Throughput over time, live: ten minutes to 30 days.
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
-import { api } from "../api/client";
+import { api, Failure } from "../api/client";
 import type { Delta, Rates } from "../api/types";
 import { momentText } from "../format/time";
 import { onDelta } from "../state/live";
@@ -25,26 +25,42 @@ interface Props {
   ratesOf: (delta: Delta) => Rates | undefined;
 }
 
+// `range`: what is kept on disk, of customers and of all together; else what statusd has seen since its start.
 const reaches = [
-  { value: "600", text: "10 min", step: 2, spoken: "10 minutes" },
-  { value: "3600", text: "1 h", step: 60, spoken: "hour" },
-  { value: "86400", text: "24 h", step: 60, spoken: "24 hours" },
-  { value: "604800", text: "7 d", step: 1800, spoken: "7 days" },
+  { value: "600", text: "10 min", step: 2, range: undefined, spoken: "10 minutes" },
+  { value: "3600", text: "1 h", step: 60, range: "hour", spoken: "hour" },
+  { value: "86400", text: "24 h", step: 60, range: "day", spoken: "24 hours" },
+  { value: "604800", text: "7 d", step: 1800, range: "week", spoken: "7 days" },
+  { value: "2592000", text: "30 d", step: undefined, range: "month", spoken: "30 days" },
 ] as const;
 type Reach = (typeof reaches)[number];
 
+type Subject = { customer?: string; peer?: string; connection?: string };
+
+async function load(subject: Subject, reach: Reach, signal: AbortSignal): Promise<Series> {
+  const seconds = Number(reach.value);
+  const isKept = subject.peer === undefined && subject.connection === undefined;
+  const live = () => api.timeseries(subject, reach.step ?? 1800, signal);
+  if (reach.range === undefined || !isKept) return seriesOf(await live(), seconds);
+  const kept = await api.timeseries(subject, reach.range, signal).catch((error: unknown) => {
+    // Nothing is kept on disk.
+    if (error instanceof Failure && error.status === 503 && reach.step !== undefined) return live();
+    throw error;
+  });
+  return seriesOf(kept, seconds);
+}
+
 export function Chart({ title, customer, peer, connection, ratesOf }: Props) {
   const shown = useSignal<Reach>(reaches[0]);
-  const { value: reach, step } = shown.value;
+  const reach = shown.value.value;
   const subject = {
     ...(customer !== undefined && { customer }),
     ...(peer !== undefined && { peer }),
     ...(connection !== undefined && { connection }),
   };
+  const isKept = peer === undefined && connection === undefined;
   const key = `${customer}/${peer}/${connection}/${reach}`;
-  const series = useResource<Series>(key, (signal) =>
-    api.timeseries(subject, step, signal).then((answer) => seriesOf(answer, Number(reach))),
-  );
+  const series = useResource<Series>(key, (signal) => load(subject, shown.value, signal));
 
   useEffect(
     () =>
@@ -58,7 +74,7 @@ export function Chart({ title, customer, peer, connection, ratesOf }: Props) {
   const aside = (
     <Choice
       label="Time shown"
-      options={reaches}
+      options={reaches.filter((one) => one.step !== undefined || isKept)}
       value={reach}
       onChange={(value) => (shown.value = reaches.find((one) => one.value === value) ?? reaches[0])}
     />
