@@ -6,7 +6,7 @@ namespace warren::ipc {
 
 template <>
 struct LastOf<ControlVerb> {
-    static constexpr auto value = ControlVerb::kCheck;
+    static constexpr auto value = ControlVerb::kCapture;
 };
 
 // Found by argument-dependent lookup from the codec, hence not in an anonymous namespace.

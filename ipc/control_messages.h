@@ -27,8 +27,8 @@ enum class ControlVerb : std::uint8_t {
     kOperateConnection,  // `action` with the connection `peer` of `customer`
     kConfirm,            // the configuration in force stays: it waits no more
     kGoBack,             // the configuration in force waits for kConfirm: the one before comes back now
-    kCheck,              // what is wrong with the files; with a `customer` with this one, once its file is as its draft
-                         // (draft_path) says. Nothing changes. Facts: "directory DIR", "customers 10000"
+    kCapture,  // `customer`'s packets, of `peer` alone when there is one, go to the socket that comes with the
+               // request (ipc/capture.h)
 };
 
 inline constexpr std::size_t kMaxComment = 400;
@@ -41,16 +41,17 @@ inline constexpr std::size_t kMaxClaimedUser = 64;
 struct ControlRequest {
     ControlVerb verb = ControlVerb::kStatus;
     std::optional<LogLevel> log_level = std::nullopt;  // kLogLevel only
-    std::string customer{};  // kResetPeer and kOperateConnection; kApplyRemoving: who alone may be removed; kStatus:
-                             // whose disabled peers are all told
-    std::string peer{};      // kResetPeer and kOperateConnection only
+    std::string customer{};  // kResetPeer, kOperateConnection and kCapture; kApplyRemoving: who alone may be removed;
+                             // kStatus: whose disabled peers are all told
+    std::string peer{};      // kResetPeer, kOperateConnection and kCapture only
     std::optional<ConnectionAction> action = std::nullopt;  // kOperateConnection only
     // The rest: kApply and kApplyRemoving only.
     std::uint32_t confirm_seconds = 0;  // the configuration before comes back after these, unless kConfirm comes; 0: it
                                         // does not
     std::string only{};                 // the file of this customer comes into force, and no other; "": all
-    std::string comment{};              // for the history; at most kMaxComment bytes
-    std::string claimed_user{};  // who ran vpnctl, as that says, and also of kGoBack; at most kMaxClaimedUser bytes
+    std::string comment{};              // for the history; of kCapture its filter; at most kMaxComment bytes
+    std::string
+        claimed_user{};  // who ran vpnctl, as that says, also of kGoBack and kCapture; at most kMaxClaimedUser bytes
 };
 
 // A piece of the answer, in order; then one ControlDone.

@@ -172,14 +172,18 @@ struct PeerActivity {
     bool uses_next_key = false;           // in its latest handshake, of two keys of the peer
     bool uses_previous_identity = false;  // the same, of two keys of ours; a peer that never came uses neither
     bool is_expired = false;
-    MonthUsage month = {};
+    static constexpr std::size_t kPortMovesKept = 8;
+    WallTime refused_at{};                      // the latest of these handshakes
+    std::vector<WallTime> port_moves{};         // when its endpoint got another port and nothing else: the latest
+    std::uint64_t sources_refused = 0;          // packets that it sent with a source address that is not its own
+    std::optional<IpAddress> source_refused{};  // of the latest
 
     bool operator==(const PeerActivity&) const = default;
 };
 void fields(auto& codec, Is<PeerActivity> auto& m) {
     codec(m.endpoint, m.latest_handshake, m.rx_bytes, m.tx_bytes, m.has_session, m.lost_because, m.refused_as_old);
     codec(m.refused_as_too_soon, m.newest_seconds, m.flaps_with, m.uses_next_key, m.uses_previous_identity);
-    codec(m.is_expired, m.month);
+    codec(m.is_expired, m.refused_at, m.port_moves, m.sources_refused, m.source_refused);
 }
 
 // online: there is a session; idle: there was one; never: none yet, as far as vpnd and its predecessors know; expired:
@@ -201,10 +205,13 @@ struct PeerSnapshot {
     PeerState state = PeerState::kNever;
     std::uint32_t ahead_seconds = 0;         // how far activity.newest_seconds is ahead of our clock
     std::uint32_t allowed_ips_left_out = 0;  // that the peer has and settings do not show
+    // Since a packet went to it, and since one came, keepalives not counted; absent: none did since vpnd began.
+    std::optional<std::uint32_t> sent_seconds = {};
+    std::optional<std::uint32_t> received_seconds = {};
 };
 void fields(auto& codec, Is<PeerSnapshot> auto& m) {
     codec(m.settings, m.tunnel, m.activity, m.latest_handshake_seconds, m.state, m.ahead_seconds);
-    codec(m.allowed_ips_left_out);
+    codec(m.allowed_ips_left_out, m.sent_seconds, m.received_seconds);
 }
 
 struct SnapshotEnd {};

@@ -27,6 +27,7 @@ constexpr int kBusy = 4;
 struct Received {
     ipc::ControlRequest request;
     uid_t peer;
+    UniqueFd descriptor;
 };
 
 Result<Received> receive_request(ipc::Channel& channel) {
@@ -34,7 +35,7 @@ Result<Received> receive_request(ipc::Channel& channel) {
     if (!credentials) return tl::unexpected(credentials.error());
     if (credentials->uid != ::geteuid()) return fail(ErrorCode::kPermission, "only root may send requests");
     std::array<std::uint8_t, kMaxRequest> space{};
-    const auto received = channel.receive(space);
+    auto received = channel.receive(space);
     if (!received) return tl::unexpected(received.error());
     const auto message = ipc::decode_control(Bytes(space).first(received->size));
     if (!message) return tl::unexpected(message.error());
@@ -42,7 +43,9 @@ Result<Received> receive_request(ipc::Channel& channel) {
     if (request == nullptr) return fail(ErrorCode::kInvalid, "not a request");
     if (request->comment.size() > ipc::kMaxComment || request->claimed_user.size() > ipc::kMaxClaimedUser)
         return fail(ErrorCode::kInvalid, "a comment or a name is too long");
-    return Received{*request, credentials->uid};
+    Received out{*request, credentials->uid, {}};
+    if (!received->descriptors.empty()) out.descriptor = std::move(received->descriptors.front());
+    return out;
 }
 
 // A message has a bound, and a person reads no more of one line.
@@ -117,7 +120,7 @@ void ControlServer::serve_one(const AnswerOrNone& answer, const Generation& gene
 }
 
 bool ControlServer::handle(Client client, const AnswerOrNone& answer, const Generation& generation) {
-    const auto received = receive_request(client.channel);
+    auto received = receive_request(client.channel);
     if (!received && received.error().code == ErrorCode::kUnavailable) {
         keep(std::move(client));
         return false;
@@ -126,9 +129,11 @@ bool ControlServer::handle(Client client, const AnswerOrNone& answer, const Gene
         log(LogLevel::kWarn, "control_refused", {{"reason", received.error().what}});
         return false;
     }
+    descriptor_ = std::move(received->descriptor);
     std::optional<Report> report = answer(received->request, received->peer);
+    UniqueFd descriptor = std::move(descriptor_);
     if (!report && waiting_.size() < kMostWaiting) {
-        waiting_.push_back({std::move(client.channel), received->request, received->peer});
+        waiting_.push_back({std::move(client.channel), received->request, received->peer, std::move(descriptor)});
         return true;
     }
     if (!report) report = Report{{}, false, kBusy, "stackd is busy, and many wait; try again"};
@@ -139,7 +144,9 @@ bool ControlServer::handle(Client client, const AnswerOrNone& answer, const Gene
 void ControlServer::serve_waiting(const Answer& answer, const Generation& generation) {
     Waiting next = std::move(waiting_.front());
     waiting_.pop_front();
+    descriptor_ = std::move(next.descriptor);
     const Report report = answer(next.request, next.peer);
+    descriptor_.reset();
     reply(std::move(next.channel), report, generation());
 }
 

@@ -38,6 +38,8 @@ class ControlServer {
     // followed by `generation()`, as far as the client reads. Nothing: the client waits until serve_waiting(), or is
     // refused if very many do. `answer` may call it.
     void serve_one(const AnswerOrNone& answer, const Generation& generation);
+    // The descriptor that came with the request which is being answered; invalid: none did.
+    [[nodiscard]] UniqueFd take_descriptor() { return std::move(descriptor_); }
     [[nodiscard]] bool has_waiting() const { return !waiting_.empty(); }
     // The client that has waited longest.
     void serve_waiting(const Answer& answer, const Generation& generation);
@@ -57,6 +59,7 @@ class ControlServer {
         ipc::Channel channel;
         ipc::ControlRequest request;
         uid_t peer;
+        UniqueFd descriptor;
     };
 
     ControlServer(UniqueFd listener, UniqueFd ready) : listener_(std::move(listener)), ready_(std::move(ready)) {}
@@ -72,6 +75,7 @@ class ControlServer {
     UniqueFd ready_;                 // epoll: the listener and `clients_`
     std::map<int, Client> clients_;  // by descriptor
     std::deque<Waiting> waiting_;
+    UniqueFd descriptor_;  // of the request that is being answered
 };
 
 }  // namespace warren::stacks

@@ -373,6 +373,7 @@ Report Supervisor::handle_request(const ipc::ControlRequest& request, uid_t peer
         case ipc::ControlVerb::kOperateConnection:
             return reconciler_.operate_connection(link_, request.customer, request.peer,
                                                   request.action.value_or(ipc::ConnectionAction::kRekey));
+        case ipc::ControlVerb::kCapture: return capture(request, peer);
         case ipc::ControlVerb::kUsers:
             return web_ ? web_->reload_users() : Report{{}, false, 0, "there is no status page (--no-web)"};
         case ipc::ControlVerb::kLogLevel:

@@ -117,6 +117,7 @@ class Supervisor {
     // Changes the level of all daemons. One that is not running receives it when it starts.
     [[nodiscard]] Report change_log_level(LogLevel level);
     [[nodiscard]] Report log_levels() const;
+    [[nodiscard]] Report capture(const ipc::ControlRequest& request, uid_t peer);
     // `customer`: whose disabled peers are all named; "": the first few of each.
     [[nodiscard]] Report status(const std::string& customer) const;
     void announce() const;

@@ -16,7 +16,7 @@ namespace warren::vpnd {
 
 namespace {
 
-enum Source : std::uint64_t { kControl, kLink, kSnapshots, kServices, kSignals };
+enum Source : std::uint64_t { kControl, kLink, kSnapshots, kServices, kSignals, kCapture };
 
 // Lines that name refused senders: so many in such a time, however many listeners are flooded.
 constexpr std::size_t kRefusedAtOnce = 2;
@@ -87,7 +87,12 @@ Status Daemon::start(Parts& parts, crypto::RandomSource& random) {
     if (!snapshots) return with_context("snapshot listener", snapshots.error());
     snapshot_server_.emplace(std::move(*snapshots));
 
+    auto capture = Capture::make(*control_, customers_);
+    if (!capture) return tl::unexpected<Error>(capture.error());
+    capture_.emplace(std::move(*capture));
+
     WARREN_TRY(loop_.add(control_->fd(), kControl));
+    WARREN_TRY(loop_.add(capture_->fd(), kCapture));
     WARREN_TRY(loop_.add(link_.fd(), kLink));
     WARREN_TRY(loop_.add(snapshot_server_->fd(), kSnapshots));
     for (const auto& [kind, service] : services_) WARREN_TRY(loop_.add(service->fd(), kServices));
@@ -142,6 +147,7 @@ void Daemon::serve() {
         if (auto event = link_.run()) handle(std::move(*event));
     }
     snapshot_server_->run(now);
+    capture_->run();
     if (!is_in_charge_ && !link_.is_connected()) stopping_ = true;  // nobody could adopt it
     flush_log();
 }
@@ -157,15 +163,8 @@ void Daemon::handle(ConfigLink::Event event) {
     }
     if (auto* passed = std::get_if<ConfigLink::AuthPassed>(&event))
         return ike_->attach_authd(std::move(passed->channel));
-    if (auto* usage = std::get_if<ConfigLink::UsagePassed>(&event)) {
-        // A predecessor may still write to it.
-        if (!is_in_charge_) {
-            usage_passed_ = std::move(*usage);
-        } else {
-            usage_.keep_in(io::read_clock(), usage->month, std::move(usage->file));
-        }
-        return;
-    }
+    if (auto* wanted = std::get_if<ConfigLink::CaptureWanted>(&event))
+        return capture_->start(wanted->customer, wanted->peer, std::move(wanted->socket));
     commit(std::move(std::get<ConfigLink::Committed>(event)));
 }
 
@@ -220,13 +219,13 @@ void Daemon::carry_out(Now now, Changes changes) {
     for (const Changes::RemovePeer& remove : changes.remove_peers) {
         control_->remove_peer(now, remove.listener, remove.peer);
         news_log_.forget(remove.customer, remove.peer);
-        usage_.forget(remove.peer);
+        snapshot_.book().forget(remove.peer);
     }
     for (const Changes::RemoveConnection& gone : changes.remove_connections) {
         services_.at(ipc::ListenerKind::kIke)->remove_connection(now, gone);
         for (const PeerIndex peer : gone.peers) {
             news_log_.forget(gone.customer, peer);
-            usage_.forget(peer);
+            snapshot_.book().forget(peer);
         }
     }
     for (const Changes::ForgetPeer& forget : changes.forget_peers)
@@ -245,11 +244,12 @@ void Daemon::carry_out(Now now, Changes changes) {
     for (const Changes::ReleasePeer& release : changes.release_peers) {
         control_->assign_peer(release.peer, ListenerIndex{});
         news_log_.forget(release.customer, release.peer);
-        usage_.forget(release.peer);
+        snapshot_.book().forget(release.peer);
     }
     for (const Changes::OperateConnection& operation : changes.operate_connections)
         service_of(operation.listener).operate(now, operation.connection, operation.action);
     for (const Changes::DropCustomer& drop : changes.drop_customers) {
+        capture_->forget(drop.customer);
         control_->post(drop.worker, io::DropCustomer{drop.customer});
         counters_.forget(drop.customer);
     }
@@ -279,6 +279,7 @@ void Daemon::finish_commit() {
     applying_.reset();
     left_memories_.clear();  // the data workers have left them
     if (applied.is_news) {
+        capture_->note_generation();
         end_succession();
         lock_memory();
     }
@@ -384,8 +385,11 @@ void Daemon::take_news() {
         if (const auto* resumed = std::get_if<control::PeerResumed>(&what)) news_log_.resumed(customers_, *resumed);
         if (const auto* lost = std::get_if<control::PeerLost>(&what)) news_log_.lost(customers_, *lost);
         if (const auto* flaps = std::get_if<control::PeerFlaps>(&what)) news_log_.flaps(customers_, *flaps);
-        if (const auto* refused = std::get_if<control::HandshakeRefused>(&what))
+        if (const auto* refused = std::get_if<control::HandshakeRefused>(&what)) {
             news_log_.refused(customers_, *refused);
+            snapshot_.book().note_refused(refused->peer, refused->at.wall);
+        }
+        note_place(listener, what);
         const PeerIndex peer = std::visit([](const auto& any) { return any.peer; }, what);
         for (const auto& [kind, service] : services_) service->note_changed(io::read_clock(), listener, peer);
         if (const CustomerSet::PeerRef about = customers_.find(peer); about.customer != nullptr)
@@ -393,11 +397,14 @@ void Daemon::take_news() {
     }
 }
 
-void Daemon::watch_usage(Now now) {
-    std::vector<CustomerSet::Spent> spent;
-    usage_.run(now, spent);
-    if (spent.empty()) return;
-    carry_out(now, customers_.note_spent(std::move(spent)));
+void Daemon::note_place(ListenerIndex listener, const control::PeerNews& what) {
+    const WallTime now = io::read_clock().wall;
+    if (const auto* completed = std::get_if<control::HandshakeCompleted>(&what))
+        snapshot_.book().note_endpoint(completed->peer, completed->endpoint, now);
+    const auto* const moved = std::get_if<control::PeerMoved>(&what);
+    const control::Engine* const engine = moved == nullptr ? nullptr : control_->engine(listener);
+    const auto status = engine == nullptr ? std::nullopt : engine->peer_status(moved->peer);
+    if (status && status->endpoint) snapshot_.book().note_endpoint(moved->peer, *status->endpoint, now);
 }
 
 void Daemon::watch_load(Now now) {

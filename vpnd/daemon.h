@@ -21,6 +21,7 @@
 #include "vpnd/io/event_loop.h"
 #include "vpnd/io/transfer.h"
 #include "vpnd/kept_memory.h"
+#include "vpnd/show/capture.h"
 #include "vpnd/show/counters.h"
 #include "vpnd/show/news_log.h"
 #include "vpnd/show/snapshot.h"
@@ -84,8 +85,8 @@ class Daemon {
     // The first generation is in force: what it did not take over is wiped.
     void end_succession();
     void take_news();
-    // Counts what customers used, and stops those whose quota is spent.
-    void watch_usage(Now now);
+    // Where its news says that a peer is.
+    void note_place(ListenerIndex listener, const control::PeerNews& what);
     // Says when a listener comes under load, and when none is any more.
     void watch_load(Now now);
     // Names refused senders in the log, the listeners in turn.
@@ -109,6 +110,7 @@ class Daemon {
     IkeListeners* ike_ = nullptr;                                             // one of services_
     Snapshot snapshot_;
     std::optional<SnapshotServer> snapshot_server_;
+    std::optional<Capture> capture_;
     NewsLog news_log_;
     LogGate load_changes_;
     bool is_under_load_ = false;

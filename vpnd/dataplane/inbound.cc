@@ -375,7 +375,11 @@ Checked<void> Inbound::check_source(const InnerPacket& inner, Peer& peer, const 
     const CustomerView& view = *customer.view;
     const auto is_source = [&](const Prefix& own) { return own.address == source; };
     if (std::any_of(view.addresses.begin(), view.addresses.end(), is_source)) return drop(DropReason::kSourceIsStack);
-    if (!customer.is_source_of(source, peer.index)) return drop(DropReason::kSourceNotAllowed);
+    if (!customer.is_source_of(source, peer.index)) {
+        ++peer.sources_refused;
+        peer.source_refused = source;
+        return drop(DropReason::kSourceNotAllowed);
+    }
     peer.last_source = source;
     peer.last_source_of = customer.prefixes_version;
     return {};

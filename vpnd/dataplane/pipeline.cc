@@ -10,6 +10,27 @@ void Pipeline::inbound(Instant now, std::span<const Train> trains, Output& out) 
     inbound_.process(now, trains, out);
 }
 
+std::optional<Pipeline::Sender> Pipeline::sender_of(ListenerIndex listener, Bytes datagram) const {
+    const Framing* const framing = roster_.framing_of(listener);
+    if (framing == nullptr || datagram.empty()) return std::nullopt;
+    Sender out;
+    framing->identify(datagram, datagram.size(), std::span(&out.head, 1));
+    if (out.head.kind != MessageKind::kData) return std::nullopt;
+    const Session* const session = roster_.find(out.head.session);
+    if (session == nullptr) return std::nullopt;
+    out.peer = session->peer;
+    const Framing& form = session->framing;
+    if (datagram.size() >= form.overhead)
+        out.text = datagram.subspan(form.header_size, datagram.size() - form.overhead);
+    return out;
+}
+
+PeerIndex Pipeline::peer_for(CustomerIndex index, const IpAddress& address) const {
+    const Customer* const customer = roster_.find(index);
+    const PeerIndex* const peer = customer == nullptr ? nullptr : customer->peer_for(address);
+    return peer == nullptr ? PeerIndex{} : *peer;
+}
+
 void Pipeline::outbound(Instant now, CustomerIndex customer, MutableBytes super_packet, Output& out) {
     outbound_.process(now, customer, super_packet, out);
 }

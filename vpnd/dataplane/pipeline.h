@@ -87,6 +87,19 @@ class Pipeline {
     void count_drop(CustomerIndex customer, DropReason reason, std::uint64_t packets = 1);
     // Processor time that went into the customer's packets. Unknown customers are ignored.
     void charge(CustomerIndex customer, Direction direction, Duration time);
+    // What a record of a packet says of it (vpnd/io/tap.h); the packet itself is not looked at. Null when unknown.
+    [[nodiscard]] const Peer* find(PeerIndex peer) const { return roster_.find(peer); }
+    // Whose session a datagram names, and what of it would be sealed.
+    struct Sender {
+        PeerIndex peer;
+        MessageHead head;
+        Bytes text;
+    };
+    [[nodiscard]] std::optional<Sender> sender_of(ListenerIndex listener, Bytes datagram) const;
+    // The peer that packets to this address are sent to. Invalid: none, or another worker's.
+    [[nodiscard]] PeerIndex peer_for(CustomerIndex customer, const IpAddress& address) const;
+    // Null: there is no such listener.
+    [[nodiscard]] const Framing* framing_of(ListenerIndex listener) const { return roster_.framing_of(listener); }
     // Null when unknown.
     [[nodiscard]] const Meters* meters(CustomerIndex customer) const;
     [[nodiscard]] const TrafficCounters* traffic(PeerIndex peer) const;

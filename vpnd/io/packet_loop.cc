@@ -97,6 +97,7 @@ bool PacketLoop::run_commands() {
 void PacketLoop::run_command(WorkerCommand command) {
     if (auto* const packet_command = std::get_if<dataplane::Command>(&command)) {
         pipeline_.apply(now_, std::move(*packet_command), out_);
+        if (tap_ != nullptr) tell_sent();
         deliver({});
     } else if (auto* const added = std::get_if<AddListener>(&command)) {
         add_listener(std::move(*added));
@@ -105,6 +106,7 @@ void PacketLoop::run_command(WorkerCommand command) {
     } else if (auto* const swapped = std::get_if<SwapCustomer>(&command)) {
         swap_customer(std::move(*swapped));
     } else if (const auto* const gone = std::get_if<DropCustomer>(&command)) {
+        if (is_tapped(gone->index)) tap_.reset();
         pipeline_.drop_customer(gone->index);
         backlog_.drop(gone->index);
         scheduler_.forget(gone->index);
@@ -117,6 +119,8 @@ void PacketLoop::run_command(WorkerCommand command) {
         receive_from_another({message->listener, message->from, message->to, 0, 0, message->bytes});
     } else if (std::holds_alternative<Hold>(command)) {
         run_until_barrier();
+    } else if (auto* const tapped = std::get_if<SetTap>(&command)) {
+        tap_ = std::move(tapped->tap);
     }
 }
 
@@ -181,6 +185,11 @@ void PacketLoop::fill_report(std::unique_ptr<CustomerReport> report) {
                traffic->tx_packets,
                traffic->rx_bytes - before.rx_bytes,
                traffic->tx_bytes - before.tx_bytes};
+        const dataplane::Peer& peer = *pipeline_.find(row.peer);
+        row.data_received = peer.activity.last_data_received;
+        row.data_sent = peer.activity.last_data_sent;
+        row.sources_refused = peer.sources_refused;
+        row.source_refused = peer.source_refused;
     }
     if (const dataplane::Meters* const meters = pipeline_.meters(report->customer)) report->meters = *meters;
     if (!report->customer.valid()) {

@@ -8,6 +8,7 @@
 #include "vpnd/io/clock.h"
 #include "vpnd/io/mailbox.h"
 #include "vpnd/io/readiness.h"
+#include "vpnd/io/tap.h"
 #include "vpnd/io/transfer.h"
 #include "vpnd/io/tun.h"
 #include "vpnd/io/uplinks.h"
@@ -72,6 +73,16 @@ class PacketLoop {
     [[nodiscard]] Lane& lane(CustomerIndex customer) { return lanes_[customer.value]; }
     [[nodiscard]] MutableBytes tun_space() const;
 
+    // packet_loop_tap.cc
+    [[nodiscard]] bool is_tapped(CustomerIndex customer) const { return tap_ != nullptr && tap_->customer == customer; }
+    [[nodiscard]] bool is_tap_shut() const;
+    void receive_tapped(std::span<const dataplane::Train> trains);
+    void receive_tapped(const dataplane::Train& train);
+    void tell_dropped(const dataplane::Train& train, DropReason reason);
+    [[nodiscard]] TapRecord record_of(const dataplane::EgressTrain& train, Bytes datagram) const;
+    void tell_sent();
+    void send_tapped(MutableBytes super_packet);
+
     // packet_loop_transfer.cc
     // Gives away what belongs to other workers.
     void transfer();
@@ -114,7 +125,9 @@ class PacketLoop {
     std::vector<Lane> lanes_;                 // likewise
     Instant now_{};
     Instant round_began_{};
-    Duration at_once_{};  // what is left of it in this round
+    Duration at_once_{};                   // what is left of it in this round
+    std::unique_ptr<Tap> tap_;             // null: nobody watches
+    std::vector<std::uint8_t> tap_bytes_;  // as they were before the pipeline
 };
 
 }  // namespace warren::io

@@ -47,8 +47,12 @@ void PacketLoop::receive_from_another(const dataplane::Train& train) {
 
 void PacketLoop::send_for_another(const dataplane::Transfer& packet) {
     if (!pipeline_.serves(packet.customer, packet.life)) return pipeline_.count_drop({}, DropReason::kHandoverRefused);
-    pipeline_.outbound(now_, packet.customer, packet.train.bytes, out_);
-    pipeline_.finish(out_);
+    if (is_tapped(packet.customer)) {
+        send_tapped(packet.train.bytes);
+    } else {
+        pipeline_.outbound(now_, packet.customer, packet.train.bytes, out_);
+        pipeline_.finish(out_);
+    }
     // A peer that moves while the packet is on its way could send it round in circles.
     for (const dataplane::Transfer& again : out_.transfers) {
         pipeline_.count_drop(packet.customer, DropReason::kHandoverRefused, again.packets());

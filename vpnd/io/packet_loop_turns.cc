@@ -99,6 +99,7 @@ void PacketLoop::put_into_backlog() {
         }
         if (part.is_forged) {
             pipeline_.count_drop(part.customer, DropReason::kForgeryBudgetSpent, part.train.count());
+            if (is_tapped(part.customer)) tell_dropped(part.train, DropReason::kForgeryBudgetSpent);
             continue;
         }
         dataplane::PacketBuffer* const buffer = part.whole ? &received_.buffer_of(part.source) : nullptr;
@@ -106,6 +107,7 @@ void PacketLoop::put_into_backlog() {
             scheduler_.wake(part.customer);
         } else {
             pipeline_.count_drop(part.customer, DropReason::kBacklogFull, part.train.count());
+            if (is_tapped(part.customer)) tell_dropped(part.train, DropReason::kBacklogFull);
         }
     }
 }
@@ -155,8 +157,12 @@ Duration PacketLoop::work_for(const dataplane::Scheduler::Turn& turn) {
 }
 
 Duration PacketLoop::receive(CustomerIndex customer, std::span<const dataplane::Train> trains) {
-    pipeline_.inbound(now_, trains, out_);
-    deliver(trains);
+    if (is_tapped(customer)) {
+        receive_tapped(trains);
+    } else {
+        pipeline_.inbound(now_, trains, out_);
+        deliver(trains);
+    }
     return charge(customer, dataplane::Direction::kInbound);
 }
 
@@ -170,6 +176,11 @@ Duration PacketLoop::send_out(CustomerIndex customer, std::size_t packets) {
             break;
         }
         sent += 1 + size / kUsualPacket;
+        if (is_tapped(customer)) {
+            send_tapped(tun_space().first(size));
+            transfer();
+            continue;
+        }
         pipeline_.outbound(now_, customer, tun_space().first(size), out_);
         transfer();  // before the space is read into again
         if (pipeline_.has_room() && out_.icmp_used < dataplane::Output::kIcmpSlots) continue;
@@ -196,6 +207,7 @@ Duration PacketLoop::release(CustomerIndex customer) {
     const Duration inbound = charge(customer, dataplane::Direction::kInbound);
     pipeline_.release_outbound(now_, customer, out_);
     pipeline_.finish(out_);
+    if (is_tapped(customer)) tell_sent();
     deliver({});
     return inbound + charge(customer, dataplane::Direction::kOutbound);
 }

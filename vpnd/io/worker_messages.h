@@ -14,6 +14,7 @@
 #include "vpnd/dataplane/customer_view.h"
 #include "vpnd/dataplane/framing/framing.h"
 #include "vpnd/dataplane/install.h"
+#include "vpnd/io/tap.h"
 #include "vpnd/io/tun.h"
 #include "vpnd/io/uplink.h"
 #include "vpnd/turns/meter.h"
@@ -57,6 +58,9 @@ struct PeerCounters {
     std::uint64_t rx_packets = 0, tx_packets = 0;  // likewise, keepalives included
     // Of these bytes, those since somebody else had the peer (dataplane::CountAnew).
     std::uint64_t own_rx_bytes = 0, own_tx_bytes = 0;
+    Instant data_received = kLongAgo, data_sent = kLongAgo;  // the latest packets, keepalives not counted
+    std::uint64_t sources_refused = 0;                       // as dataplane::Peer has them
+    IpAddress source_refused{};
 };
 
 // Counters of one customer. The control worker allocates, with peers.size() rows to fill; the data worker fills and
@@ -93,8 +97,13 @@ struct DataMessage {
     std::vector<std::uint8_t> bytes;
 };
 
+// Records of this worker's packets are wanted, or not any more (null).
+struct SetTap {
+    std::unique_ptr<Tap> tap;
+};
+
 using WorkerCommand = std::variant<dataplane::Command, AddListener, DropListener, SwapCustomer, DropCustomer,
-                                   FillReport, Barrier, Hold, DataMessage>;
+                                   FillReport, Barrier, Hold, DataMessage, SetTap>;
 
 // --- data worker -> control worker ---------------------------------------------------------------
 

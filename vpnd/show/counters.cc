@@ -131,6 +131,10 @@ io::PeerCounters Counters::peer(CustomerIndex customer, std::size_t position, Pe
         sum.tx_packets += row.tx_packets;
         sum.own_rx_bytes += row.own_rx_bytes;
         sum.own_tx_bytes += row.own_tx_bytes;
+        sum.data_received = std::max(sum.data_received, row.data_received);
+        sum.data_sent = std::max(sum.data_sent, row.data_sent);
+        sum.sources_refused += row.sources_refused;
+        if (row.sources_refused > 0) sum.source_refused = row.source_refused;
     });
     return sum;
 }

@@ -135,9 +135,15 @@ ipc::PeerSnapshot Snapshot::peer(Now now, const HeldCustomer& customer, std::siz
         static_cast<std::uint32_t>(peer.config.settings.allowed_ips.size() - out.settings.allowed_ips.size());
     const std::int64_t ahead = status.newest.count() - now.wall.nanoseconds / std::nano::den;
     out.ahead_seconds = static_cast<std::uint32_t>(std::clamp<std::int64_t>(ahead, 0, UINT32_MAX));
-    if (status.latest_handshake == kLongAgo) return out;
-    const auto age = std::chrono::duration_cast<std::chrono::seconds>(now.instant - status.latest_handshake).count();
-    out.latest_handshake_seconds = static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, UINT32_MAX));
+    const auto age_of = [now](Instant at) -> std::optional<std::uint32_t> {
+        if (at == kLongAgo) return std::nullopt;
+        const auto age = std::chrono::duration_cast<std::chrono::seconds>(now.instant - at).count();
+        return static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, UINT32_MAX));
+    };
+    const io::PeerCounters counters = counters_.peer(customer.index, position, peer.index);
+    out.sent_seconds = age_of(counters.data_sent);
+    out.received_seconds = age_of(counters.data_received);
+    out.latest_handshake_seconds = age_of(status.latest_handshake);
     return out;
 }
 
@@ -190,7 +196,11 @@ ipc::PeerActivity Snapshot::activity_of(const HeldCustomer& customer, std::size_
     out.uses_next_key = status.uses_next_key;
     out.uses_previous_identity = status.uses_previous_identity;
     out.is_expired = status.is_expired;
-    out.month = month_of(customer.settings.id, peer.config.settings.name);
+    const PeerBook::Entry past = book_.of(peer.index);
+    out.refused_at = past.refused_at;
+    out.port_moves = past.port_moves;
+    out.sources_refused = counters.sources_refused;
+    if (counters.sources_refused > 0) out.source_refused = counters.source_refused;
     out.newest_seconds = static_cast<std::uint64_t>(std::max<std::int64_t>(status.newest.count(), 0));
     return out;
 }

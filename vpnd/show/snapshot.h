@@ -13,6 +13,7 @@
 #include "vpnd/customers/customer_set.h"
 #include "vpnd/io/control_worker.h"
 #include "vpnd/show/counters.h"
+#include "vpnd/show/peer_book.h"
 
 namespace warren::vpnd {
 
@@ -45,6 +46,8 @@ class Snapshot {
     [[nodiscard]] std::uint64_t digest(const HeldCustomer& customer) const;
     [[nodiscard]] std::uint64_t digest(const HeldCustomer& customer, std::size_t position) const;
     [[nodiscard]] std::uint64_t connection_digest(const HeldCustomer& customer, std::size_t position) const;
+    // What is known of peers beside, to be told of their news.
+    [[nodiscard]] PeerBook& book() { return book_; }
     void rename(std::string appliance) { appliance_ = std::move(appliance); }
     // Asked why no engine serves a connection; until then, and of those that it knows nothing of, nobody knows.
     using WhyUnserved = std::function<std::string(ConnectionIndex)>;
@@ -76,7 +79,7 @@ class Snapshot {
     std::string aead_backend_;
     ProcessUsage usage_;
     WhyUnserved why_unserved_;
-    MonthOf month_of_;
+    PeerBook book_;
 };
 
 }  // namespace warren::vpnd

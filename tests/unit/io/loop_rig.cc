@@ -175,6 +175,22 @@ void LoopRig::drop(std::uint32_t customer) {
     for (const auto& worker : workers_) worker->mailbox.post(DropCustomer{{customer}});
 }
 
+void LoopRig::tap(std::uint32_t customer, std::shared_ptr<TapSink> sink, std::optional<std::uint32_t> owner) {
+    for (const auto& worker : workers_) {
+        auto tap = std::make_unique<Tap>();
+        tap->customer = {customer};
+        if (owner) tap->only = {peer_of(customer, *owner)};
+        for (std::uint32_t i = 0; i < count(); ++i) tap->names[peer_of(customer, i)] = "peer-" + std::to_string(i);
+        tap->ports[{0}] = 51'820;
+        tap->sink = sink;
+        worker->mailbox.post(SetTap{std::move(tap)});
+    }
+}
+
+void LoopRig::untap() {
+    for (const auto& worker : workers_) worker->mailbox.post(SetTap{});
+}
+
 std::vector<std::uint8_t> LoopRig::packet_in(std::uint32_t customer, std::uint32_t owner, std::uint64_t number) {
     return packet(inside_peer(customer, owner), stack_of(customer), number, kLeastPayload);
 }

@@ -51,6 +51,9 @@ class LoopRig {
     void set_joining(dataplane::Joining joining) { joining_ = joining; }
     void install(std::uint32_t customer);
     void drop(std::uint32_t customer);
+    // The customer's packets are told to the sink from the next round on; of this owner's peer alone, if there is one.
+    void tap(std::uint32_t customer, std::shared_ptr<TapSink> sink, std::optional<std::uint32_t> owner = {});
+    void untap();
 
     // The next `count` packets from the customer's peer arrive, as one train. They are of the latest session, even if
     // the customer is gone.

@@ -155,6 +155,8 @@ TEST_CASE("settings and activities differ when any of their fields does") {
     check_comparison<PeerActivity>([] {
         PeerActivity sample;
         sample.endpoint.emplace();
+        sample.port_moves.emplace_back();
+        sample.source_refused.emplace();
         return sample;
     });
 }

@@ -144,7 +144,7 @@ std::vector<ConfigMessage> every_config_message() {
     out.emplace_back(full_put_connection());
     out.emplace_back(OperateConnection{"acme", "graz", ConnectionAction::kTerminate});
     out.emplace_back(PutAuthChannel{});
-    out.emplace_back(PutUsageFile{202611});
+    out.emplace_back(StartCapture{"acme", "graz"});
     return out;
 }
 
@@ -186,12 +186,29 @@ std::vector<SnapshotMessage> every_snapshot_message() {
                          "graz"},
         PeerSnapshot{full_peer().settings,
                      ShownWireguardPeer{"key=", true, 25, "next="},
-                     {*parse_endpoint("198.51.100.77:51820"), WallTime{-5}, 1, 2, true, "silent", 3, 4, 5,
-                      parse_endpoint("198.51.100.78:51820"), true, true, true},
+                     {*parse_endpoint("198.51.100.77:51820"),
+                      WallTime{-5},
+                      1,
+                      2,
+                      true,
+                      "silent",
+                      3,
+                      4,
+                      5,
+                      parse_endpoint("198.51.100.78:51820"),
+                      true,
+                      true,
+                      true,
+                      WallTime{25},
+                      {WallTime{20}, WallTime{21}},
+                      22,
+                      parse_ip("10.9.9.9")},
                      17,
                      PeerState::kExpired,
                      18,
-                     19},
+                     19,
+                     23,
+                     24},
         SnapshotEnd{},
         SnapshotError{"no such customer"},
         ConnectionSnapshot{full_connection(), ConnectionState::kDown, "AUTHENTICATION_FAILED", 3,

@@ -95,6 +95,57 @@ TEST_CASE("a request that cannot be answered now waits, and is answered in its t
     std::filesystem::remove_all(directory);
 }
 
+TEST_CASE("a descriptor comes with its request, also when that waits, and is closed when nobody takes it") {
+    const std::string directory = fresh_directory();
+    const std::string path = directory + "/control.sock";
+    auto server = ControlServer::listen(path);
+    REQUIRE(server);
+    const auto generation = [] { return std::uint64_t{7}; };
+    std::vector<std::uint8_t> wire;
+    REQUIRE(ipc::encode(ipc::ControlRequest{ipc::ControlVerb::kCapture, std::nullopt, "acme", ""}, wire));
+    const auto send = [&](ipc::Channel& client) {
+        auto ends = ipc::Channel::pair();
+        REQUIRE(ends);
+        REQUIRE(client.send(wire, {ends->second.fd()}));
+        return std::move(ends->first);
+    };
+    const auto is_hung_up = [](ipc::Channel& end) {
+        REQUIRE(end.set_non_blocking());
+        std::vector<std::uint8_t> space(16);
+        const auto received = end.receive(space);
+        return received && received->closed;
+    };
+    auto waits = ipc::Channel::connect(path);
+    REQUIRE(waits);
+    ipc::Channel first = send(*waits);
+    server->serve_one([](const ipc::ControlRequest&, uid_t /*peer*/) -> std::optional<Report> { return std::nullopt; },
+                      generation);
+    REQUIRE(server->has_waiting());
+    CHECK_FALSE(is_hung_up(first));
+    UniqueFd taken;
+    server->serve_waiting(
+        [&](const ipc::ControlRequest&, uid_t /*peer*/) {
+            taken = server->take_descriptor();
+            return Report{{}, false, 0, "done"};
+        },
+        generation);
+    CHECK(ipc::Channel::is_channel(taken.get()));
+    CHECK_FALSE(is_hung_up(first));
+    taken.reset();
+    CHECK(is_hung_up(first));
+
+    auto ignored = ipc::Channel::connect(path);
+    REQUIRE(ignored);
+    ipc::Channel second = send(*ignored);
+    server->serve_one(
+        [](const ipc::ControlRequest&, uid_t /*peer*/) {
+            return Report{{}, false, 0, "no"};
+        },
+        generation);
+    CHECK(is_hung_up(second));
+    std::filesystem::remove_all(directory);
+}
+
 // A run directory with a server, and what its clients receive.
 struct Desk {
     std::string directory = fresh_directory();

@@ -1,0 +1,1 @@
+warren_fuzz(ipc_capture LINK ipc)

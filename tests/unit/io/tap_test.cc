@@ -1,0 +1,219 @@
+// Packets that somebody watches (vpnd/io/tap.h), between ends in memory.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "loop_rig.h"
+
+namespace warren::io::test {
+namespace {
+
+using Octets = std::vector<std::uint8_t>;
+
+struct Told {
+    bool is_outbound = false;
+    bool is_drop = false;
+    std::uint64_t sequence = 0;
+    std::uint32_t session = 0;
+    std::string peer;
+    Octets inner;
+    Octets outer;
+    std::string note;
+    std::uint16_t port = 0;
+};
+
+struct MemorySink final : TapSink {
+    bool take(const TapRecord& record) override {
+        if (is_full) {
+            ++lost;
+            return false;
+        }
+        told.push_back({record.is_outbound, record.is_drop, record.head.sequence, record.head.session.value,
+                        std::string(record.peer), Octets(record.inner.begin(), record.inner.end()),
+                        Octets(record.outer.begin(), record.outer.end()), std::string(record.note), record.local_port});
+        return true;
+    }
+    void lose(std::uint64_t packets) override { lost += packets; }
+
+    bool is_full = false;
+    std::uint64_t lost = 0;
+    std::vector<Told> told;
+};
+
+std::vector<Told> of(const std::vector<Told>& all, bool is_outbound) {
+    std::vector<Told> out;
+    for (const Told& one : all)
+        if (one.is_outbound == is_outbound && one.note != "keepalive") out.push_back(one);
+    return out;
+}
+
+TEST_CASE("in every framing each packet is told with the datagram that carries it, and only of the customer") {
+    for (const FarEnd* const far_end : far_ends()) {
+        CAPTURE(far_end->framing().name);
+        LoopRig rig(1, *far_end);
+        const auto sink = std::make_shared<MemorySink>();
+        rig.put(0);
+        rig.put(1);
+        rig.tap(0, sink);
+        rig.run();
+        for (const std::uint32_t customer : {0U, 1U}) {
+            rig.receive(customer, 3);
+            rig.transmit(customer, 2);
+        }
+        rig.run();
+        const auto in = of(sink->told, false);
+        REQUIRE(in.size() == 3);
+        for (std::size_t i = 0; i < in.size(); ++i) {
+            CHECK(in[i].inner == LoopRig::packet_in(0, 0, i));
+            CHECK(in[i].peer == "peer-0");
+            CHECK(in[i].port == 51'820);
+            CHECK_FALSE(in[i].is_drop);
+            const auto opened = far_end->open(rig.session(0), in[i].outer);
+            CHECK_FALSE(opened.has_value());  // it is sealed with the other direction's key
+            CHECK(in[i].outer.size() > in[i].inner.size());
+        }
+        CHECK(in[1].sequence == in[0].sequence + 1);
+        const auto out = of(sink->told, true);
+        REQUIRE(out.size() == 2);
+        for (std::size_t i = 0; i < out.size(); ++i) {
+            CHECK(out[i].inner == LoopRig::packet_out(0, 0, i));
+            auto opened = far_end->open(rig.session(0), out[i].outer);
+            REQUIRE(opened.has_value());
+            opened->resize(out[i].inner.size());  // without padding
+            CHECK(*opened == out[i].inner);
+        }
+        // Both customers got everything.
+        for (const std::uint32_t customer : {0U, 1U}) {
+            CHECK(rig.delivered(customer).size() == 3);
+            CHECK(rig.sent(customer).size() == 2);
+        }
+        for (const Told& one : sink->told) {
+            for (std::size_t i = 0; i < 3; ++i) CHECK(one.inner != LoopRig::packet_in(1, 0, i));
+            CHECK_FALSE(far_end->open(rig.session(1), one.outer).has_value());
+        }
+    }
+}
+
+TEST_CASE("a dropped packet is told with its reason, and what was in it when it was authentic") {
+    LoopRig rig;
+    const auto sink = std::make_shared<MemorySink>();
+    rig.put(0);
+    rig.tap(0, sink);
+    rig.run();
+    rig.receive_forged(0, 1);
+    // Of another customer's peer, so its source is not this one's.
+    rig.receive(0, std::vector<Octets>{LoopRig::packet_in(1, 0, 7)});
+    rig.run();
+    const auto in = of(sink->told, false);
+    REQUIRE(in.size() == 2);
+    CHECK(in[0].is_drop);
+    CHECK(in[0].note == "authentication_failed");
+    CHECK(in[0].inner.empty());
+    CHECK_FALSE(in[0].outer.empty());
+    CHECK(in[1].is_drop);
+    CHECK(in[1].note == "source_not_allowed");
+    CHECK(in[1].inner == LoopRig::packet_in(1, 0, 7));
+}
+
+TEST_CASE("a packet that waits for a session is told once with it, and its datagram when it leaves") {
+    LoopRig rig;
+    const auto sink = std::make_shared<MemorySink>();
+    rig.put(0, 1, false);
+    rig.tap(0, sink);
+    rig.run();
+    rig.transmit(0, 1);
+    rig.run();
+    REQUIRE(sink->told.size() == 1);
+    CHECK(sink->told[0].note == "waits");
+    CHECK(sink->told[0].inner == LoopRig::packet_out(0, 0, 0));
+    CHECK(sink->told[0].outer.empty());
+    rig.install(0);
+    rig.run();
+    const auto out = of(sink->told, true);
+    REQUIRE(out.size() == 2);
+    CHECK(out[1].note == "had waited");
+    CHECK_FALSE(out[1].outer.empty());
+}
+
+TEST_CASE("a sink without room loses records and no packet, and the loss is counted") {
+    LoopRig rig;
+    const auto sink = std::make_shared<MemorySink>();
+    rig.put(0);
+    rig.run();
+    sink->is_full = true;
+    rig.tap(0, sink);
+    rig.run();
+    constexpr std::size_t kCount = 40;
+    for (std::size_t i = 0; i < kCount; ++i) {
+        rig.receive(0, 1);
+        rig.transmit(0, 1);
+        rig.run();
+    }
+    CHECK(sink->told.empty());
+    CHECK(rig.delivered(0).size() == kCount);
+    CHECK(rig.sent(0).size() == kCount);
+    CHECK(sink->lost >= 2 * kCount);
+    // When it has room again, it hears again.
+    sink->is_full = false;
+    rig.advance(std::chrono::milliseconds(5));
+    rig.receive(0, 1);
+    rig.run();
+    CHECK(of(sink->told, false).size() == 1);
+}
+
+TEST_CASE("of several workers each tells its own; one peer alone can be watched; the end is the end") {
+    LoopRig rig(2);
+    const auto sink = std::make_shared<MemorySink>();
+    rig.put(0);
+    rig.tap(0, sink);
+    rig.run();
+    // Each arrives at the worker that does not own it.
+    rig.receive(0, 2, {0, 1});
+    rig.receive(0, 2, {1, 0});
+    rig.transmit(0, 1, {0, 1});
+    rig.run();
+    CHECK(of(sink->told, false).size() == 4);
+    const auto out = of(sink->told, true);
+    REQUIRE(out.size() == 1);
+    CHECK(out[0].peer == "peer-1");
+    CHECK_FALSE(out[0].outer.empty());
+
+    sink->told.clear();
+    rig.tap(0, sink, 1);
+    rig.run();
+    rig.receive(0, 2, {0, 0});
+    rig.receive(0, 3, {1, 1});
+    rig.transmit(0, 1, {0, 0});
+    rig.run();
+    REQUIRE(sink->told.size() == 3);
+    for (const Told& one : sink->told) CHECK(one.peer == "peer-1");
+
+    rig.untap();
+    rig.run();
+    sink->told.clear();
+    rig.receive(0, 2, {1, 1});
+    rig.run();
+    CHECK(sink->told.empty());
+    CHECK(sink.use_count() == 1);
+}
+
+TEST_CASE("a customer that goes takes its tap along: who gets its index is not watched") {
+    LoopRig rig;
+    const auto sink = std::make_shared<MemorySink>();
+    rig.put(0);
+    rig.tap(0, sink);
+    rig.run();
+    rig.drop(0);
+    rig.put(0);
+    rig.run();
+    sink->told.clear();
+    rig.receive(0, 2);
+    rig.transmit(0, 2);
+    rig.run();
+    CHECK(rig.delivered(0).size() == 2);
+    CHECK(sink->told.empty());
+}
+
+}  // namespace
+}  // namespace warren::io::test
