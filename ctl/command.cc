@@ -33,6 +33,13 @@ constexpr std::array<ArgumentKind, 4> kVerbCustomerNames{ArgumentKind::kVerb, Ar
 constexpr std::array<ArgumentKind, 3> kVerbCustomerName{ArgumentKind::kVerb, ArgumentKind::kCustomer,
                                                         ArgumentKind::kName};
 constexpr std::array<ArgumentKind, 2> kCustomerName{ArgumentKind::kCustomer, ArgumentKind::kName};
+// A filter may be many words.
+constexpr std::array<ArgumentKind, 40> kCustomerPeerFilter = [] {
+    std::array<ArgumentKind, 40> out{};
+    out.fill(ArgumentKind::kName);
+    out[0] = ArgumentKind::kCustomer;
+    return out;
+}();
 constexpr std::array<ArgumentKind, 1> kOneName{ArgumentKind::kName};
 constexpr std::array<ArgumentKind, 1> kOneVerb{ArgumentKind::kVerb};
 constexpr std::array<ArgumentKind, 2> kVerbFile{ArgumentKind::kVerb, ArgumentKind::kName};
@@ -60,8 +67,15 @@ constexpr Command kCommands[] = {
     {"routes", "CUSTOMER", "the routes of a customer's stack", kOneCustomer, 1, false, run_routes},
     {"firewall", "CUSTOMER", "a customer's own firewall: rules in order, packets, bytes, last hit", kOneCustomer, 1,
      false, run_firewall},
-    {"log", "CUSTOMER", "what the customer's firewall rules with `log` tell of; -f waits for more, -n N: the last N",
-     kOneCustomer, 1, false, run_log},
+    {"capture", "CUSTOMER [PEER] [FILTER]",
+     "a customer's packets, in the tunnels and on the uplink, as pcapng for tcpdump and wireshark",
+     kCustomerPeerFilter, 1, false, run_capture},
+    {"doctor", "[CUSTOMER [PEER]]",
+     "look for the cause of a trouble: what is wrong, what it was seen by, what to do", kCustomerName, 0, false,
+     run_doctor},
+    {"why", "CUSTOMER",
+     "which rule, route or peer decides about a packet --from ADDR --to ADDR [--proto tcp --port N], and the answer",
+     kOneCustomer, 1, false, run_why},
     {"exec", "CUSTOMER -- CMD...", "run a program inside a customer's stack", kOneCustomer, 1, true, run_exec},
     {"setup", "", "ask for name, port, uplink, status page and first operator, and write the first warren.toml", {}, 0,
      false, run_setup},

@@ -48,15 +48,21 @@ struct ChangeOptions {
     bool no_apply = false;
 };
 
-// What the commands take that look at the past or choose among rows.
-struct PastOptions {
-    std::string since;  // "2d"
-    std::string until;
-    std::string peer;
-    std::string kind;
-    std::optional<std::size_t> count;  // -n
-    bool down = false;                 // customers, peers
-    bool idle = false;                 // peers
+// What capture takes.
+struct CaptureOptions {
+    bool inner = false;
+    bool outer = false;
+    bool both = false;
+    std::string write;  // a file; "-": standard output; "": likewise, unless that is a terminal
+    std::string count;  // packets
+};
+
+// What why takes.
+struct WhyOptions {
+    std::string from;
+    std::string to;
+    std::string protocol;
+    std::string port;
 };
 
 // A parsed command line.
@@ -71,6 +77,8 @@ struct Invocation {
     bool verbose = false;  // apply, diff: every step too
     bool why = false;      // ipsec: the last attempts instead
     ChangeOptions change;
+    CaptureOptions capture;
+    WhyOptions packet;
     std::string revision;                // show, diff
     std::string comment;                 // what applies: for the history
     bool follow = false;                 // log

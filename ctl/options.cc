@@ -84,6 +84,35 @@ void read_past_options(const po::variables_map& map, PastOptions& to) {
     to.idle = map["idle"].as<bool>();
 }
 
+// Of the commands about packets.
+void add_packet_options(po::options_description& out) {
+    out.add_options()("inner", po::bool_switch(), "capture: only the packets in the tunnels")(
+        "outer", po::bool_switch(), "capture: only the datagrams that carry them")(
+        "both", po::bool_switch(), "capture: both, as it does by itself")(
+        "to-file,w", po::value<std::string>()->value_name("FILE"),
+        "capture: write there (mode 0600); - is standard output")("count,c", po::value<std::string>()->value_name("N"),
+                                                                  "capture: end after so many packets")(
+        "from", po::value<std::string>()->value_name("ADDR"), "why: the packet's source address")(
+        "to", po::value<std::string>()->value_name("ADDR"), "why: its destination address")(
+        "proto", po::value<std::string>()->value_name("NAME"), "why: tcp, udp or icmp (the default)")(
+        "port", po::value<std::string>()->value_name("N"), "why: its destination port");
+}
+
+void read_packet_options(const po::variables_map& map, Invocation& to) {
+    const auto text = [&map](const char* name, std::string& place) {
+        if (map.count(name) != 0) place = map[name].as<std::string>();
+    };
+    to.capture.inner = map["inner"].as<bool>();
+    to.capture.outer = map["outer"].as<bool>();
+    to.capture.both = map["both"].as<bool>();
+    text("to-file", to.capture.write);
+    text("count", to.capture.count);
+    text("from", to.packet.from);
+    text("to", to.packet.to);
+    text("proto", to.packet.protocol);
+    text("port", to.packet.port);
+}
+
 void read_history_options(const po::variables_map& map, Invocation& to) {
     const auto text = [&map](const char* name, std::string& place) {
         if (map.count(name) != 0) place = map[name].as<std::string>();
@@ -145,6 +174,7 @@ po::options_description visible_options() {
     add_history_options(out);
     add_past_options(out);
     add_change_options(out);
+    add_packet_options(out);
     return out;
 }
 
@@ -179,6 +209,7 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
         read_history_options(map, out.invocation);
         read_past_options(map, out.invocation.past);
         read_change_options(map, out.invocation.change);
+        read_packet_options(map, out.invocation);
         if (map.count("format") != 0) out.invocation.format = map["format"].as<std::string>();
         out.help = map["help"].as<bool>();
         out.version = map["version"].as<bool>();

@@ -63,6 +63,11 @@ int run_routes(const Invocation&, Output&);
 int run_firewall(const Invocation&, Output&);
 int run_exec(const Invocation&, Output&);
 
+// About a packet: of a customer's in the tunnels, and an imagined one.
+int run_capture(const Invocation&, Output&);
+int run_why(const Invocation&, Output&);
+int run_doctor(const Invocation&, Output&);
+
 // From everything.
 int run_support_bundle(const Invocation&, Output&);
 

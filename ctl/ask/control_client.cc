@@ -18,10 +18,11 @@ constexpr std::string_view kRevision = "revision ";
 constexpr int kStatusPatienceSeconds = 3;
 
 Result<ipc::ControlDone> converse(ipc::Channel& channel, const ipc::ControlRequest& request,
-                                  const std::function<void(const ipc::ControlText&)>& on_text) {
+                                  const std::function<void(const ipc::ControlText&)>& on_text,
+                                  const std::vector<int>& descriptors = {}) {
     std::vector<std::uint8_t> wire;
     WARREN_TRY(ipc::encode(request, wire));
-    WARREN_TRY(channel.send(wire));
+    WARREN_TRY(channel.send(wire, descriptors));
     while (true) {
         const auto bytes = receive_from(channel, "stackd", wire);
         if (!bytes) return tl::unexpected<Error>(bytes.error());
@@ -35,11 +36,11 @@ Result<ipc::ControlDone> converse(ipc::Channel& channel, const ipc::ControlReque
 }  // namespace
 
 Result<ipc::ControlDone> send_request(const std::string& run_dir, const ipc::ControlRequest& request,
-                                      const std::function<void(const ipc::ControlText&)>& on_text, int patience) {
+                                      const std::function<void(const ipc::ControlText&)>& on_text,
+                                      const std::vector<int>& descriptors) {
     auto channel = connect_daemon("stackd", run_dir + "/control.sock");
     if (!channel) return tl::unexpected<Error>(channel.error());
-    if (patience > 0) WARREN_TRY(limit_waiting(*channel, patience));
-    return converse(*channel, request, on_text);
+    return converse(*channel, request, on_text, descriptors);
 }
 
 StackdStatus request_status(const std::string& run_dir, const std::string& customer) {

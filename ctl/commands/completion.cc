@@ -34,14 +34,14 @@ _vpnctl() {
     COMPREPLY=()
     case "$previous" in
         --run-dir|--config|--state-dir|--network-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
-        --out|--svg|--private-key-file) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
+        --out|--svg|--private-key-file|--to-file|-w) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
         --customer|--only) _vpnctl_customers; return ;;
         --format) mapfile -t COMPREPLY < <(compgen -W 'conf qr svg' -- "$word"); return ;;
         @plain_values@) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "${COMP_WORDS[i]}" in
-            --run-dir|--config|--state-dir|--network-dir|--out|--svg|--private-key-file) ((i++)) ;;
+            --run-dir|--config|--state-dir|--network-dir|--out|--svg|--private-key-file|--to-file|-w) ((i++)) ;;
             --customer|--only|--format) ((i++)) ;;
             @plain_values@) ((i++)) ;;
             --) mapfile -t COMPREPLY < <(compgen -c -f -- "$word"); return ;;
@@ -123,13 +123,15 @@ _vpnctl() {
     '--customer[import, rollback: which customer]:customer:_vpnctl_customers' \
     '--write[import, restore: write the files]' \
     '--why[ipsec: the last attempts to connect]' \
-    '--since[events, outages: from then on]:time:(1h 1d 1w)' \
-    '--until[events, outages: until then]:time:(1h 1d 1w)' \
-    '--peer[events, outages: of this peer]:peer:' \
-    '--kind[events: of this kind]:kind:' \
-    '(-n --count)'{-n,--count}'[events, outages, top: so many rows]:rows:' \
-    '--down[customers, peers: only those that are down]' \
-    '--idle[peers: only those that are idle]' \
+    '--inner[capture: only the packets in the tunnels]' \
+    '--outer[capture: only the datagrams that carry them]' \
+    '--both[capture: both]' \
+    '(-w --to-file)'{-w,--to-file}'[capture: write there]:file:_files' \
+    '(-c --count)'{-c,--count}'[capture: end after so many packets]:packets:' \
+    '--from[why: the source address]:address:' \
+    '--to[why: the destination address]:address:' \
+    '--proto[why: the protocol]:protocol:(tcp udp icmp)' \
+    '--port[why: the destination port]:port:' \
     '--json[print one JSON document]' \
     '(-v --verbose)'{-v,--verbose}'[apply, diff: every step in the kernel]' \
     '(- *)'{-h,--help}'[help]' \
@@ -240,7 +242,7 @@ std::string filled(std::string_view script) {
         {"@actions@", orders_of(*find_command("ipsec"))},
         {"@plain_values@",
          "--network|--address|--public-key|--keepalive|--endpoint|--name|--description|--confirm-within|--comment|--"
-         "revision|--since|--until|--peer|--kind|--count|-n"},
+         "revision|--count|-c|--from|--to|--proto|--port"},
         {"@bash_verbs@", bash_verbs},
         {"@zsh_verbs@", zsh_verbs},
         {"@options@", fmt::format("{}", fmt::join(option_names(), " "))},
@@ -297,6 +299,15 @@ std::string change_options_of_fish() {
     option("format", "-x -a 'conf qr svg'", "profile: how");
     option("customer", fmt::format("-x -a {}", quoted(kFishCustomers)), "import, rollback: which customer");
     option("write", "", "import, restore: write the files");
+    option("inner", "", "capture: only the packets in the tunnels");
+    option("outer", "", "capture: only the datagrams that carry them");
+    option("both", "", "capture: both");
+    option("to-file", "-s w -r -F", "capture: write there");
+    option("count", "-s c -x", "capture: end after so many packets");
+    option("from", "-x", "why: the source address");
+    option("to", "-x", "why: the destination address");
+    option("proto", "-x -a 'tcp udp icmp'", "why: the protocol");
+    option("port", "-x", "why: the destination port");
     return out;
 }
 

@@ -1,0 +1,28 @@
+// Pings from a customer's stack through its tunnels.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/result.h"
+
+namespace warren::ctl {
+
+struct Ping {
+    IpAddress to;
+    std::size_t bytes = 0;  // of the IP packet
+    bool answered = false;
+};
+
+// Sends all of them at once, not to be fragmented, and notes which are answered in this time. Enters the stack in a
+// thread of its own; needs root. One that cannot be sent is not answered.
+[[nodiscard]] Status ping_from(const std::string& customer, std::vector<Ping>& pings, std::chrono::milliseconds time);
+
+// An ICMP echo request with this number, `bytes` with its IP header, which is not part of it. PURE.
+[[nodiscard]] std::vector<std::uint8_t> echo_request(const IpAddress& to, std::uint16_t id, std::uint16_t number,
+                                                     std::size_t bytes);
+
+}  // namespace warren::ctl

@@ -1,0 +1,263 @@
+// doctor
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <ostream>
+#include <thread>
+#include <utility>
+
+#include "config/parse.h"
+#include "ctl/ask/control_client.h"
+#include "ctl/ask/pings.h"
+#include "ctl/ask/ports.h"
+#include "ctl/ask/snapshot_client.h"
+#include "ctl/commands/complaints.h"
+#include "ctl/diagnosis/finding.h"
+#include "ctl/files/customer_file.h"
+#include "ctl/runners.h"
+#include "ctl/show/findings.h"
+#include "ctl/show/firewall.h"
+
+namespace warren::ctl {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kObserved{1'200};
+// What is watched closely, with pings: more would be a load.
+constexpr std::size_t kMostCustomers = 32;
+constexpr std::size_t kMostPeers = 64;  // of each
+constexpr std::size_t kAddressesOfPeer = 2;
+constexpr std::size_t kSmallPing = 84;
+constexpr milliseconds kPokePatience{200};
+constexpr milliseconds kPokeStep{20};
+
+WallTime wall_now() {
+    return {std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count()};
+}
+
+// --- ports ---------------------------------------------------------------------------------------
+
+std::uint64_t dropped(const ipc::SnapshotHeader& header) {
+    std::uint64_t sum = 0;
+    for (const auto& [reason, count] : header.drops) sum += count;
+    return sum;
+}
+
+// A datagram that nobody understands is counted by whoever gets it.
+std::optional<bool> comes_through(const std::string& run_dir, std::uint16_t port) {
+    const auto count = [&run_dir]() -> std::optional<std::uint64_t> {
+        const auto snapshot = fetch_snapshot(run_dir, {"", false});
+        return snapshot ? std::optional(dropped(snapshot->header)) : std::nullopt;
+    };
+    const auto before = count();
+    if (!before || !poke_udp_port(port)) return std::nullopt;
+    for (milliseconds waited{}; waited < kPokePatience; waited += kPokeStep) {
+        std::this_thread::sleep_for(kPokeStep);
+        const auto after = count();
+        if (after && *after > *before) return true;
+    }
+    return false;
+}
+
+diagnosis::MachineFacts machine_facts(const Invocation& invocation, const Snapshot& snapshot) {
+    diagnosis::MachineFacts out;
+    out.now = wall_now();
+    std::map<ipc::ListenerId, ipc::ListenerSnapshot> listeners;
+    for (const CustomerStatus& customer : snapshot.customers) {
+        for (const ipc::ListenerSnapshot& one : customer.customer.listeners) listeners[one.id] = one;
+        out.peers.insert(out.peers.end(), customer.peers.begin(), customer.peers.end());
+    }
+    for (const auto& [id, listener] : listeners) {
+        if (listener.protocol != ipc::Protocol::kUdp || listener.port == 0) continue;
+        diagnosis::Listener one{listener, is_udp_port_bound(listener.port), std::nullopt};
+        if (one.is_bound) one.comes_through = comes_through(invocation.run_dir, listener.port);
+        out.listeners.push_back(std::move(one));
+    }
+    return out;
+}
+
+// --- pings ---------------------------------------------------------------------------------------
+
+// Where a peer may answer: its own address, or the first one of its network, which is often a router.
+std::vector<IpAddress> addresses_of(const ipc::PeerSnapshot& peer, const std::vector<Prefix>& stack) {
+    std::vector<IpAddress> out;
+    for (const Prefix& prefix : peer.settings.allowed_ips) {
+        if (out.size() == kAddressesOfPeer) break;
+        if (prefix.length == 0) continue;
+        IpAddress address = prefix.address;
+        if (prefix.length < address.bits()) ++address.octets.at(address.is_v4() ? 3 : 15);
+        const auto is_ours = [&address](const Prefix& own) { return own.address == address; };
+        if (std::none_of(stack.begin(), stack.end(), is_ours)) out.push_back(address);
+    }
+    return out;
+}
+
+std::vector<std::size_t> sizes_for(std::size_t mtu) {
+    std::vector<std::size_t> out;
+    for (const std::size_t size : {kSmallPing, std::size_t{576}, std::size_t{1'280}, std::size_t{1'360}, mtu}) {
+        if (size <= mtu && (out.empty() || size > out.back())) out.push_back(size);
+    }
+    return out;
+}
+
+void ping_peers(diagnosis::Facts& facts) {
+    struct Place {
+        std::string peer;
+        std::size_t probe = 0;
+        std::size_t size = 0;
+    };
+    const ipc::CustomerSettings& settings = facts.customer.settings;
+    std::vector<Ping> pings;
+    std::vector<Place> places;
+    std::size_t watched = 0;
+    for (const ipc::PeerSnapshot& peer : facts.peers) {
+        if (!peer.activity.has_session || ++watched > kMostPeers) continue;
+        std::vector<diagnosis::Probe>& probes = facts.probes[peer.settings.name];
+        for (const IpAddress& address : addresses_of(peer, settings.addresses)) {
+            diagnosis::Probe probe{address, {}};
+            for (const std::size_t size : sizes_for(settings.mtu)) {
+                places.push_back({peer.settings.name, probes.size(), probe.sizes.size()});
+                pings.push_back({address, size});
+                probe.sizes.push_back({size});
+            }
+            probes.push_back(std::move(probe));
+        }
+    }
+    const Status pinged = ping_from(settings.id, pings, kObserved);
+    if (!pinged) facts.probes.clear();
+    for (std::size_t i = 0; pinged && i < pings.size(); ++i)
+        facts.probes[places[i].peer].at(places[i].probe).sizes.at(places[i].size).answered = pings[i].answered;
+}
+
+// --- one customer --------------------------------------------------------------------------------
+
+// What no rule decides about is dropped, as far as this user can read the customer's file.
+bool drops_by_default(const Invocation& invocation, const std::string& customer) {
+    const std::string path = customer_path(invocation.config_dir, customer);
+    const auto file = read_state(path);
+    if (!file || !file->exists) return false;
+    std::vector<config::Diagnostic> ignored;
+    return config::parse_customer(path, customer, file->text, ignored).value.firewall.otherwise !=
+           config::FirewallAction::kAccept;
+}
+
+// Rules that end packets, with how many. What a rule does stands at the end of what it says.
+std::map<std::string, std::uint64_t> stopped_by(const Invocation& invocation, const std::string& customer) {
+    std::map<std::string, std::uint64_t> out;
+    const auto firewall = firewall_of(customer);
+    if (!firewall) return out;
+    for (const ShownRule& rule : firewall->rules) {
+        const bool ends_packets = rule.summary.ends_with(" drop") || rule.summary.ends_with(" reject");
+        if (rule.is_own && ends_packets) out[rule.name] = rule.packets;
+        if (!rule.is_own && rule.name == "default" && drops_by_default(invocation, customer))
+            out[rule.name] = rule.packets;
+    }
+    if (firewall->refused) out["max_connections"] = firewall->refused->packets;
+    return out;
+}
+
+void keep_named(const std::string& name, CustomerStatus& customer) {
+    if (name.empty()) return;
+    std::erase_if(customer.peers, [&name](const auto& one) { return one.settings.name != name; });
+    std::erase_if(customer.connections, [&name](const auto& one) { return one.connection.settings.name != name; });
+}
+
+std::vector<diagnosis::Connection> connections_of(const Invocation& invocation, const CustomerStatus& customer) {
+    std::vector<diagnosis::Connection> out;
+    for (const ConnectionStatus& one : customer.connections) {
+        diagnosis::Connection connection{one.connection, std::nullopt};
+        if (one.connection.state != ipc::ConnectionState::kUp) {
+            const auto attempts =
+                fetch_attempts(invocation.run_dir, {customer.customer.settings.id, one.connection.settings.name});
+            if (attempts && !attempts->attempts.empty()) connection.last_attempt = attempts->attempts.back();
+        }
+        out.push_back(std::move(connection));
+    }
+    return out;
+}
+
+// `name`: of the peer or the connection that was asked about; "": all.
+Result<std::vector<diagnosis::Finding>> examine(const Invocation& invocation, CustomerStatus before,
+                                                const std::string& name) {
+    const std::string id = before.customer.settings.id;
+    keep_named(name, before);
+    diagnosis::Facts facts;
+    facts.peer = name;
+    facts.customer = before.customer;
+    facts.peers = before.peers;
+    for (const ipc::PeerSnapshot& peer : before.peers) {
+        facts.before[peer.settings.name] = peer.activity;
+        if (peer.sent_seconds) facts.sent_before[peer.settings.name] = *peer.sent_seconds;
+    }
+    const auto hits = stopped_by(invocation, id);
+    const auto began = std::chrono::steady_clock::now();
+    ping_peers(facts);
+    // What comes in the meantime is seen also when there was nothing to wait for.
+    std::this_thread::sleep_until(began + kObserved);
+    auto after = fetch_snapshot(invocation.run_dir, {id, true});
+    if (!after) return tl::unexpected<Error>(after.error());
+    if (after->customers.size() != 1) return fail(ErrorCode::kNotFound, "no such customer");
+    keep_named(name, after->customers[0]);
+    facts.now = wall_now();
+    facts.customer = after->customers[0].customer;
+    facts.peers = after->customers[0].peers;
+    facts.refused = after->header.refused;
+    for (const auto& [rule, count] : stopped_by(invocation, id)) {
+        const auto found = hits.find(rule);
+        facts.firewall.push_back({rule, found == hits.end() ? count : found->second, count});
+    }
+    facts.connections = connections_of(invocation, after->customers[0]);
+    if (!name.empty()) {
+        const StackdStatus stackd = request_status(invocation.run_dir, id);
+        if (const auto found = stackd.disabled_peers.find(id); found != stackd.disabled_peers.end())
+            facts.disabled = found->second.names;
+        const bool is_known = !facts.peers.empty() || !facts.connections.empty() ||
+                              std::count(facts.disabled.begin(), facts.disabled.end(), name) > 0;
+        if (!is_known)
+            return fail(ErrorCode::kInvalid, fmt::format("customer {} has no peer and no connection {}", id, name));
+    }
+    return diagnosis::findings_of(facts);
+}
+
+void append(std::vector<diagnosis::Finding>& to, std::vector<diagnosis::Finding> more) {
+    to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+}  // namespace
+
+int run_doctor(const Invocation& invocation, Output& output) {
+    const std::string customer = invocation.arguments.empty() ? "" : invocation.arguments[0];
+    const std::string name = invocation.arguments.size() < 2 ? "" : invocation.arguments[1];
+    auto snapshot = fetch_snapshot(invocation.run_dir, {customer, true});
+    if (!snapshot) return complain_of(snapshot.error(), customer, output);
+    if (!customer.empty() && snapshot->customers.size() != 1)
+        return complain_of(Error{ErrorCode::kNotFound, "no such customer"}, customer, output);
+    std::vector<diagnosis::Finding> findings = diagnosis::findings_of(machine_facts(invocation, *snapshot));
+    // Customers at the same time, as each takes a moment.
+    const std::size_t examined = std::min(snapshot->customers.size(), kMostCustomers);
+    std::vector<Result<std::vector<diagnosis::Finding>>> results(examined);
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < examined; ++i) {
+        threads.emplace_back([&, i] { results[i] = examine(invocation, std::move(snapshot->customers[i]), name); });
+    }
+    for (std::thread& one : threads) one.join();
+    for (auto& result : results) {
+        if (!result) return complain_of(result.error(), customer, output);
+        append(findings, std::move(*result));
+    }
+    if (examined < snapshot->customers.size())
+        output.err << fmt::format("vpnctl: only the first {} customers were examined; name one to see it\n", examined);
+    if (invocation.json) {
+        output.out << findings_json(findings);
+    } else {
+        output.out << (findings.empty() ? std::string("nothing is wrong that can be seen from here\n")
+                                        : findings_text(findings));
+    }
+    return findings.empty() ? kDone : kAnswerIsNo;
+}
+
+}  // namespace warren::ctl

@@ -1,0 +1,210 @@
+#include "ctl/diagnosis/peer_rules.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace warren::diagnosis {
+
+namespace {
+
+constexpr std::int64_t kLately = 600;           // seconds: a refused sender of then is not of now
+constexpr std::int64_t kMovesWithin = 120;      // seconds for kMoves
+constexpr std::size_t kMoves = 4;               // ports
+constexpr std::uint64_t kStrayPackets = 3;      // that every device sends now and then
+constexpr std::uint32_t kAnswerPatience = 15;   // seconds
+constexpr std::uint32_t kTrafficLately = 60;    // likewise
+constexpr std::uint32_t kRekeyOverdue = 180;    // seconds: a session is over
+constexpr std::uint32_t kClockTolerance = 300;  // likewise
+
+std::int64_t seconds_of(WallTime at) {
+    return at.nanoseconds / std::nano::den;
+}
+
+// One peer, and who asks.
+class Rules {
+  public:
+    Rules(const Facts& facts, const ipc::PeerSnapshot& peer, std::vector<Finding>& out)
+        : facts_(facts), peer_(peer), id_(facts.customer.settings.id), name_(peer.settings.name), out_(out) {}
+
+    void run() {
+        if (peer_.activity.is_expired) return expired();
+        const std::size_t before = out_.size();
+        refused_senders();
+        client_clock();
+        moves();
+        sources();
+        probes();
+        previous_key();
+        if (out_.size() == before) silent();
+    }
+
+  private:
+    void add(Kind kind, std::string sentence, std::string evidence, std::string advice) {
+        out_.push_back({kind, id_, name_, std::move(sentence), std::move(evidence), std::move(advice)});
+    }
+    [[nodiscard]] std::int64_t age_of(WallTime at) const { return seconds_of(facts_.now) - seconds_of(at); }
+    // A handshake of it was completed after that.
+    [[nodiscard]] bool is_past(WallTime at) const {
+        return peer_.activity.latest_handshake.nanoseconds >= at.nanoseconds;
+    }
+
+    void expired() {
+        add(Kind::kExpired, fmt::format("Peer {} has expired.", name_), "expires of the peer is in the past",
+            fmt::format("set another expires in the customer's file, or vpnctl peer rm {} {}", id_, name_));
+    }
+
+    void refused_senders() {
+        const auto& endpoint = peer_.activity.endpoint;
+        for (const ipc::RefusedSender& one : facts_.refused) {
+            if (age_of(one.last) > kLately || is_past(one.last)) continue;
+            if (!one.listener.empty() && one.listener != id_) continue;
+            const std::string seen =
+                fmt::format("{} message{} from {}, the last {} s ago ({})", one.messages, one.messages == 1 ? "" : "s",
+                            to_string(one.from), std::max<std::int64_t>(age_of(one.last), 0), one.reason);
+            if (one.customer == id_ && one.peer == name_) {
+                add(Kind::kPresharedKey, fmt::format("The keys of peer {} and ours do not fit.", name_), seen,
+                    "compare the preshared keys, and the peer's public key with the one in its file");
+                return;
+            }
+            const bool is_there = endpoint && endpoint->address == one.from.address;
+            if (!is_there || !one.customer.empty()) continue;
+            if (one.reason == "bad_mac1") {
+                add(Kind::kWrongServerKey,
+                    fmt::format("Somebody where peer {} was uses the public key of another server.", name_), seen,
+                    fmt::format("give the client our public key: vpnctl profile {} {}", id_, name_));
+                return;
+            }
+            if (one.reason == "unknown_peer") {
+                add(Kind::kUnknownClientKey,
+                    fmt::format("Somebody where peer {} was uses a key that nobody has here: {}...", name_, one.who),
+                    seen, "compare it with public_key of the peer; the client may have made a new key");
+                return;
+            }
+        }
+    }
+
+    void client_clock() {
+        const ipc::PeerActivity& activity = peer_.activity;
+        if (activity.refused_as_old == 0 || is_past(activity.refused_at)) return;
+        const std::string seen =
+            fmt::format("{} handshakes refused, the last {} s ago; it showed {} s since 1970 before",
+                        activity.refused_as_old, age_of(activity.refused_at), activity.newest_seconds);
+        add(Kind::kClientClock,
+            peer_.ahead_seconds > kClockTolerance
+                ? fmt::format("The clock of peer {} was {} s ahead of ours, and is not any more.", name_,
+                              peer_.ahead_seconds)
+                : fmt::format("The clock of peer {} is in the past: it shows a time that it showed before.", name_),
+            seen, fmt::format("set the client's clock; if it is right: vpnctl peer reset {} {}", id_, name_));
+    }
+
+    void moves() {
+        const ipc::PeerActivity& activity = peer_.activity;
+        if (activity.flaps_with && activity.endpoint) {
+            return add(Kind::kSharedKey, fmt::format("Two devices use the key of peer {}.", name_),
+                       fmt::format("it goes back and forth between {} and {}", to_string(*activity.endpoint),
+                                   to_string(*activity.flaps_with)),
+                       fmt::format("give each device a key of its own: vpnctl peer add {} NAME", id_));
+        }
+        const auto& moves = activity.port_moves;
+        if (moves.size() < kMoves || age_of(moves.back()) > kMovesWithin) return;
+        const auto first = moves[moves.size() - kMoves];
+        const std::int64_t took = seconds_of(moves.back()) - seconds_of(first);
+        if (took > kMovesWithin) return;
+        add(Kind::kNatRebinds,
+            fmt::format("A NAT before peer {} gives it another port every {} s.", name_,
+                        std::max<std::int64_t>(took / static_cast<std::int64_t>(kMoves - 1), 1)),
+            fmt::format("{} ports within {} s", kMoves, took),
+            "let the client send keepalives (PersistentKeepalive = 25), and look at the UDP timeout of its router");
+    }
+
+    void sources() {
+        const ipc::PeerActivity& activity = peer_.activity;
+        if (!activity.source_refused || activity.source_refused->is_link_local()) return;
+        const auto before = facts_.before.find(name_);
+        const bool grew = before != facts_.before.end() && before->second.sources_refused < activity.sources_refused;
+        const bool has_none = peer_.received_seconds.value_or(UINT32_MAX) > kTrafficLately;
+        if (!grew && !(has_none && activity.sources_refused >= kStrayPackets)) return;
+        add(Kind::kSourceRefused,
+            fmt::format("Peer {} sends packets from {}, which is not among its allowed_ips here.", name_,
+                        to_string(*activity.source_refused)),
+            fmt::format("{} packets dropped (source_not_allowed)", activity.sources_refused),
+            "add the network to allowed_ips of the peer, or set the client's address to the one that it has here");
+    }
+
+    // Pings are answered, but not the large ones; or nothing is.
+    void probes() {
+        const auto found = facts_.probes.find(name_);
+        bool is_answered = false;
+        if (found != facts_.probes.end()) {
+            for (const Probe& probe : found->second) is_answered = probe_sizes(probe) || is_answered;
+        }
+        if (!is_answered && found != facts_.probes.end()) return_path();
+    }
+
+    // Whether the smallest was answered.
+    bool probe_sizes(const Probe& probe) {
+        if (probe.sizes.empty() || !probe.sizes.front().answered) return false;
+        const Probe::Size* largest = nullptr;
+        for (const Probe::Size& size : probe.sizes)
+            if (size.answered) largest = &size;
+        if (largest->bytes == probe.sizes.back().bytes) return true;
+        add(Kind::kMtuBlackHole,
+            fmt::format("Packets to peer {} larger than {} bytes, or the answers to them, are lost on the way.", name_,
+                        largest->bytes),
+            fmt::format("{} answers pings of {} bytes, not of {}", to_string(probe.to), largest->bytes,
+                        probe.sizes.back().bytes),
+            fmt::format("set mtu = {} in [stack] and [clients] of the customer's file, and at the client",
+                        largest->bytes));
+        return true;
+    }
+
+    void return_path() {
+        const auto sent = facts_.sent_before.find(name_);
+        if (!peer_.activity.has_session || sent == facts_.sent_before.end() || sent->second > kTrafficLately) return;
+        const std::uint32_t received = peer_.received_seconds.value_or(UINT32_MAX);
+        if (received <= sent->second + kAnswerPatience || received <= kTrafficLately) return;
+        if (peer_.activity.sources_refused > 0) return;  // it does send
+        add(Kind::kNoReturnPath,
+            fmt::format("Peer {} has a session and gets packets, and none comes back from it.", name_),
+            fmt::format("the last packet to it went {} s ago, {}; it does not answer pings", sent->second,
+                        peer_.received_seconds ? fmt::format("the last one from it came {} s ago", received)
+                                               : std::string("from it none ever came")),
+            "look at the client's AllowedIPs (they must have the networks of this side), its routes and its firewall");
+    }
+
+    void previous_key() {
+        if (!peer_.activity.uses_previous_identity) return;
+        add(Kind::kPreviousServerKey, fmt::format("Peer {} still uses our previous public key, which is to go.", name_),
+            "its latest handshake was made with previous_private_key of the listener",
+            fmt::format("give it its new configuration: vpnctl profile {} {}", id_, name_));
+    }
+
+    // Only when somebody asks for it: a device that is switched off is no trouble.
+    void silent() {
+        if (facts_.peer != name_ || peer_.activity.has_session) return;
+        const std::uint32_t age = peer_.latest_handshake_seconds.value_or(UINT32_MAX);
+        if (age <= kRekeyOverdue) return;
+        add(Kind::kSilent, fmt::format("Nothing comes from peer {}.", name_),
+            peer_.latest_handshake_seconds ? fmt::format("its last handshake was {} s ago", age)
+                                           : std::string("it never made a handshake"),
+            "see whether the device is on, whether it has our address and port, and whether a firewall before it lets "
+            "UDP out");
+    }
+
+    const Facts& facts_;
+    const ipc::PeerSnapshot& peer_;
+    const std::string& id_;
+    const std::string& name_;
+    std::vector<Finding>& out_;
+};
+
+}  // namespace
+
+void add_peer_findings(const Facts& facts, const ipc::PeerSnapshot& peer, std::vector<Finding>& out) {
+    Rules(facts, peer, out).run();
+}
+
+}  // namespace warren::diagnosis
