@@ -14,14 +14,21 @@ constexpr std::uint32_t kSectionHeader = 0x0a0d0d0a;
 constexpr std::uint32_t kInterface = 1;
 constexpr std::uint32_t kEnhancedPacket = 6;
 constexpr std::uint32_t kByteOrder = 0x1a2b3c4d;
-constexpr std::uint16_t kRawIp = 101;  // LINKTYPE_RAW
+// LINKTYPE_LINUX_SLL: the header of 16 bytes says only the direction and the protocol. With LINKTYPE_RAW libpcap takes
+// one interface to a file.
+constexpr std::uint16_t kCooked = 113;
+constexpr std::size_t kCookedHeader = 16;
+constexpr std::uint16_t kOutgoing = 4;
+constexpr std::uint16_t kNoHardware = 0xfffe;
+constexpr std::uint16_t kIpv4 = 0x0800;
+constexpr std::uint16_t kIpv6 = 0x86dd;
 constexpr std::uint16_t kComment = 1;
 constexpr std::uint16_t kFlags = 2;
 constexpr std::uint16_t kName = 2;
 constexpr std::uint16_t kDescription = 3;
 constexpr std::uint16_t kApplication = 4;
 constexpr std::uint16_t kResolution = 9;
-constexpr std::uint32_t kSnapLength = 65'535 + 48;
+constexpr std::uint32_t kSnapLength = 65'535 + 48 + kCookedHeader;
 constexpr std::uint8_t kUdp = 17;
 constexpr std::size_t kUdpHeader = 8;
 constexpr std::uint8_t kHops = 64;
@@ -55,7 +62,7 @@ void append_block(std::vector<std::uint8_t>& to, std::uint32_t type, const std::
 
 void append_interface(std::vector<std::uint8_t>& to, std::string_view name, const std::string& description) {
     std::vector<std::uint8_t> body;
-    append(body, kRawIp);
+    append(body, kCooked);
     append(body, std::uint16_t{0});
     append(body, kSnapLength);
     append_option(body, kName, as_bytes(name));
@@ -72,8 +79,14 @@ void append_packet(std::vector<std::uint8_t>& to, std::uint32_t interface, const
     append(body, interface);
     append(body, static_cast<std::uint32_t>(at >> 32));
     append(body, static_cast<std::uint32_t>(at));
-    append(body, static_cast<std::uint32_t>(packet.size()));
-    append(body, static_cast<std::uint32_t>(packet.size()));
+    std::array<std::uint8_t, kCookedHeader> cooked{};
+    store_be(cooked.data(), record.is_outbound ? kOutgoing : std::uint16_t{0});
+    store_be(cooked.data() + 2, kNoHardware);
+    store_be(cooked.data() + 14, packet[0] >> 4 == 6 ? kIpv6 : kIpv4);
+    const auto size = static_cast<std::uint32_t>(cooked.size() + packet.size());
+    append(body, size);
+    append(body, size);
+    body.insert(body.end(), cooked.begin(), cooked.end());
     body.insert(body.end(), packet.begin(), packet.end());
     pad(body);
     append_option(body, kComment, as_bytes(comment));

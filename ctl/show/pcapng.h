@@ -11,7 +11,7 @@ namespace warren::ctl {
 
 enum class CaptureParts : std::uint8_t { kBoth, kInner, kOuter };
 
-// Two interfaces, both of raw IP: 0 is "inner", the packets in the tunnel, 1 is "outer", the datagrams, which get the
+// Two interfaces, both of IP: 0 is "inner", the packets in the tunnel, 1 is "outer", the datagrams, which get the
 // IP and UDP headers that they had as far as vpnd knows them. A packet and its datagram have the same comment.
 class PcapngWriter {
   public:

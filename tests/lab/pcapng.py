@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass
 
 SECTION, INTERFACE, ENHANCED = 0x0A0D0D0A, 1, 6
+LINUX_SLL, SLL_HEADER = 113, 16
 COMMENT, NAME = 1, 2
 
 
@@ -11,7 +12,7 @@ COMMENT, NAME = 1, 2
 class Packet:
     interface: str
     time: float
-    data: bytes
+    data: bytes  # from the IP header on
     comment: str
 
 
@@ -48,13 +49,13 @@ def read(data):
         if kind == SECTION:
             assert struct.unpack_from("<IHH", body) == (0x1A2B3C4D, 1, 0)
         elif kind == INTERFACE:
-            assert struct.unpack_from("<H", body)[0] == 101  # LINKTYPE_RAW
+            assert struct.unpack_from("<H", body)[0] == LINUX_SLL
             interfaces.append(_options(body[8:])[NAME].decode())
         elif kind == ENHANCED:
             index, high, low, kept, whole = struct.unpack_from("<IIIII", body)
             assert kept == whole and index < len(interfaces)
             padded = (kept + 3) // 4 * 4
             options = _options(body[20 + padded:])
-            packets.append(Packet(interfaces[index], ((high << 32) | low) / 1e9, body[20:20 + kept],
+            packets.append(Packet(interfaces[index], ((high << 32) | low) / 1e9, body[20 + SLL_HEADER:20 + kept],
                                   options[COMMENT].decode()))
     return packets

@@ -67,7 +67,7 @@ TEST_CASE("a file begins with its section and two interfaces; a pair is two pack
     const Octets blocks = writer.packets_of(record_of(inner, outer));
     CHECK(blocks_in(blocks) == std::vector<std::uint32_t>{6, 6});
     CHECK(word_at(blocks, 8) == 1);  // inbound: first the datagram
-    CHECK(word_at(blocks, 20) == 20 + 8 + outer.size());
+    CHECK(word_at(blocks, 20) == 16 + 20 + 8 + outer.size());
     const std::uint64_t at = (std::uint64_t{word_at(blocks, 12)} << 32) | word_at(blocks, 16);
     CHECK(at == 1'767'225'600'123'456'789);
     const std::string comment = "1 inbound, peer graz, wireguard receiver 0x01020304 counter 9";

@@ -237,8 +237,9 @@ std::vector<SnapshotMessage> every_snapshot_message() {
 }
 
 std::vector<ControlMessage> every_control_message() {
-    return {ControlRequest{ControlVerb::kOperateConnection, LogLevel::kDebug, "acme", "laptop",
-                           ConnectionAction::kRekey, 300, "globex", "new site", "ada"},
+    // The last verb, which is the one that a reader may refuse.
+    return {ControlRequest{ControlVerb::kCapture, LogLevel::kDebug, "acme", "laptop", ConnectionAction::kRekey, 300,
+                           "globex", "new site", "ada"},
             ControlText{ControlText::Kind::kStep, "acme", "create namespace warren-acme"},
             ControlDone{4, 12, "refused"}};
 }
