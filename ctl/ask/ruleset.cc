@@ -113,6 +113,50 @@ Status dump(nlmsghdr* request, const std::function<void(const nlmsghdr&)>& use) 
     }
 }
 
+Attributes nested_in(const nlattr* nest) {
+    Attributes out;
+    const auto keep = [](const nlattr* one, void* to) {
+        static_cast<Attributes*>(to)->push_back(one);
+        return MNL_CB_OK;
+    };
+    (void)mnl_attr_parse_nested(nest, keep, &out);
+    return out;
+}
+
+void put_copy(nlmsghdr* to, const nlattr* attribute) {
+    // With its flag of a nest.
+    mnl_attr_put(to, attribute->nla_type, mnl_attr_get_payload_len(attribute), mnl_attr_get_payload(attribute));
+}
+
+// The kernel lists some things that it does not take: the timeout of nothing of an expression that puts elements into a
+// set without timeouts, and the flags of nothing of one that writes a header's field.
+bool is_taken(const std::string& expression, const Attributes& data, const nlattr* one) {
+    const int type = mnl_attr_get_type(one);
+    if (expression == "dynset") return type != NFTA_DYNSET_TIMEOUT || number_of(one) != 0;
+    return expression != "exthdr" || type != NFTA_EXTHDR_FLAGS || find(data, NFTA_EXTHDR_SREG) == nullptr;
+}
+
+void put_expressions(nlmsghdr* to, const nlattr* list) {
+    nlattr* const all = mnl_attr_nest_start(to, NFTA_RULE_EXPRESSIONS);
+    for (const nlattr* element : nested_in(list)) {
+        const std::string name = text_of(find_in(element, NFTA_EXPR_NAME));
+        if (name != "dynset" && name != "exthdr") {
+            put_copy(to, element);
+            continue;
+        }
+        nlattr* const made = mnl_attr_nest_start(to, NFTA_LIST_ELEM);
+        mnl_attr_put_strz(to, NFTA_EXPR_NAME, name.c_str());
+        nlattr* const inside = mnl_attr_nest_start(to, NFTA_EXPR_DATA);
+        const Attributes data = nested_in(find_in(element, NFTA_EXPR_DATA));
+        for (const nlattr* one : data) {
+            if (is_taken(name, data, one)) put_copy(to, one);
+        }
+        mnl_attr_nest_end(to, inside);
+        mnl_attr_nest_end(to, made);
+    }
+    mnl_attr_nest_end(to, all);
+}
+
 // A message of this type with the attributes of another, but for those that only the kernel gives.
 std::vector<char> copy_of(const nlmsghdr& from, int type, int flags, const std::vector<int>& wanted) {
     std::vector<char> space(kMessageSpace);
@@ -125,8 +169,11 @@ std::vector<char> copy_of(const nlmsghdr& from, int type, int flags, const std::
             mnl_attr_put_u32(out, NFTA_SET_FLAGS, htobe32(kept));
             continue;
         }
-        // With its flag of a nest.
-        mnl_attr_put(out, one->nla_type, mnl_attr_get_payload_len(one), mnl_attr_get_payload(one));
+        if (type == NFT_MSG_NEWRULE && kind == NFTA_RULE_EXPRESSIONS) {
+            put_expressions(out, one);
+        } else {
+            put_copy(out, one);
+        }
     }
     space.resize(out->nlmsg_len);
     return space;
@@ -253,6 +300,22 @@ void append(std::vector<char>& batch, std::vector<char> message, std::uint32_t n
     while (batch.size() % NLMSG_ALIGNTO != 0) batch.push_back(0);
 }
 
+// For an error: "a rule of chain rules (ct, cmp, counter)".
+std::string description_of(const std::vector<char>& bytes) {
+    const auto& message = *reinterpret_cast<const nlmsghdr*>(bytes.data());
+    const Attributes all = attributes_of(message);
+    const int type = message.nlmsg_type & 0xff;
+    if (type != NFT_MSG_NEWRULE) return "message of type " + std::to_string(type);
+    std::string names;
+    const auto add = [](const nlattr* one, void* to) {
+        auto& text = *static_cast<std::string*>(to);
+        text += (text.empty() ? "" : ", ") + text_of(find_in(one, NFTA_EXPR_NAME));
+        return MNL_CB_OK;
+    };
+    if (const nlattr* const list = find(all, NFTA_RULE_EXPRESSIONS)) (void)mnl_attr_parse_nested(list, add, &names);
+    return "a rule of chain " + text_of(find(all, NFTA_RULE_CHAIN)) + " (" + names + ")";
+}
+
 std::vector<char> boundary(int type) {
     std::vector<char> space(kDumpSpace);
     nlmsghdr* const message = mnl_nlmsg_put_header(space.data());
@@ -309,7 +372,7 @@ Status load_ruleset(const Ruleset& ruleset) {
     append(batch, boundary(NFNL_MSG_BATCH_BEGIN), number);
     Messages all = ruleset.messages;
     for (std::vector<char>& one : trace_messages()) all.push_back(std::move(one));
-    for (std::vector<char>& one : all) append(batch, std::move(one), ++number);
+    for (const std::vector<char>& one : all) append(batch, one, ++number);
     // The last one asks for an answer; errors of the others come anyway.
     append(batch, boundary(NFNL_MSG_BATCH_END), ++number);
     const int size = static_cast<int>(2 * batch.size() + kDumpSpace);
@@ -326,8 +389,9 @@ Status load_ruleset(const Ruleset& ruleset) {
         if (!mnl_nlmsg_ok(message, static_cast<int>(got)) || message->nlmsg_type != NLMSG_ERROR) continue;
         const auto* const error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(message));
         if (error->error != 0)
-            return fail_errno("load rule message " + std::to_string(error->msg.nlmsg_seq) + " of type " +
-                                  std::to_string(error->msg.nlmsg_type & 0xff),
+            return fail_errno("load " + (error->msg.nlmsg_seq == 0 || error->msg.nlmsg_seq > all.size()
+                                             ? std::string("rules")
+                                             : description_of(all[error->msg.nlmsg_seq - 1])),
                               -error->error);
     }
 }

@@ -79,7 +79,7 @@ def test_a_path_that_loses_large_packets(town, visit):
     customer = visit([office])
     office.connect()
     town.internet.run("nft", "-f", "-", input="table ip hole { chain f { type filter hook forward priority 0; "
-                      f"ip daddr {office.place.ipv4} meta length > 1400 drop; }} }}")
+                      f"ip daddr {office.place.ipv4} meta length > 1400 drop; }}; }}")
     try:
         found = findings(town, customer.id, "branch")
     finally:
@@ -152,7 +152,7 @@ def test_a_port_that_a_firewall_closes(town, visit):
     customer = visit([office])
     office.connect()
     town.hub.run("nft", "-f", "-", input="table ip shut { chain i { type filter hook input priority 0; "
-                 f"udp dport {PORT} drop; }} }}")
+                 f"udp dport {PORT} drop; }}; }}")
     try:
         found = findings(town, customer.id, "branch")
     finally:
