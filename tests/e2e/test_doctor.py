@@ -4,10 +4,8 @@ import contextlib
 import json
 import time
 
-import pytest
-
-from tests.lab import inner, netlab, rawpeer, town as scenery, wireguard_go
-from tests.lab.town import HUB4, PORT, STACK4, endpoint
+from tests.lab import netlab, rawpeer, town as scenery, wireguard_go
+from tests.lab.town import PORT, STACK4
 
 
 def findings(town, *about):
@@ -101,11 +99,12 @@ def test_a_nat_that_changes_ports(town, visit):
 
 
 def test_two_devices_with_one_key(town, visit):
-    first = town.office("first")
+    first = town.office("first", listen_port=41_001)
     customer = visit([first])
     second = scenery.Office(town.place("second"), None, first.peer)
     second.client = wireguard_go.Client(second.place.ns, f"{first.client.device}b", first.client.key,
-                                        first.client.addresses, first.client.peers).start()
+                                        first.client.addresses, first.client.peers,
+                                        listen_port=41_001).start()
     first.connect()
 
     def named():
@@ -128,9 +127,12 @@ def test_a_clock_in_the_past(town, visit):
 
 def test_a_firewall_that_drops(town, visit):
     branch, depot = town.office("branch"), town.office("depot", addresses=("10.0.0.3/32", "fd00:42::3/128"))
-    customer = visit([branch, depot], firewall={"rule": [{"name": "no-depot", "action": "drop", "to": ["peer:depot"]}]})
+    customer = visit([branch, depot])
     branch.connect()
     depot.connect()
+    customer.firewall = {"allow_ping": False,
+                         "rule": [{"name": "no-depot", "action": "drop", "to": ["peer:depot"]}]}
+    town.warren.put(customer)
     with steady(branch.ns, "10.0.0.3"):
         found = findings(town, customer.id)
     assert set(found) == {"firewall_drops"} and "no-depot" in found["firewall_drops"]["sentence"]
