@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.h"
 #include "ctl/ask/capture_filter.h"
 #include "ctl/diagnosis/imagined.h"
 #include "ctl/show/pcapng.h"
