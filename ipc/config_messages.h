@@ -141,9 +141,11 @@ struct PutCustomer {
     std::uint16_t queues = 1;  // of the TUN, at most as many as there are data workers
     std::uint32_t connection_count = 0;
     std::optional<IpsecCustomer> ipsec = {};  // absent: there are no connections
+    // What leaves to its peers does so from these, at most one of a family, and from nowhere else; none: from any.
+    std::vector<IpAddress> sources = {};
 };
 void fields(auto& codec, Is<PutCustomer> auto& m) {
-    codec(m.settings, m.peer_count, m.has_tun, m.queues, m.connection_count, m.ipsec);
+    codec(m.settings, m.peer_count, m.has_tun, m.queues, m.connection_count, m.ipsec, m.sources);
 }
 
 // Belongs to the last PutCustomer. Only enabled peers are sent.
@@ -154,11 +156,13 @@ struct PutPeer {
     std::uint32_t prefixes_follow = 0;  // more allowed_ips, in the PutPrefixes messages that come next
     // The allowed_ips are those that vpnd has of the customer's peer with this name; none are sent.
     bool same_prefixes = false;
+    // Another node of the fleet saw it there and had a session with it: it gets an initiation, in turn.
+    std::optional<Endpoint> seen_elsewhere = {};
 
     bool operator==(const PutPeer&) const = default;
 };
 void fields(auto& codec, Is<PutPeer> auto& m) {
-    codec(m.settings, m.tunnel, m.queue, m.prefixes_follow, m.same_prefixes);
+    codec(m.settings, m.tunnel, m.queue, m.prefixes_follow, m.same_prefixes, m.seen_elsewhere);
 }
 
 // More allowed_ips of the last PutPeer, 1 to kPrefixesPerMessage; only as many as it announced.

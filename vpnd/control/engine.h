@@ -50,6 +50,7 @@ struct OutgoingMessage {
     std::uint8_t traffic_class = 0;  // of the outer packet
     std::vector<std::uint8_t> bytes;
     std::uint16_t from_port = 0;  // ours, where an engine has several; else 0
+    bool pinned = false;          // it leaves from `from`, which has the family of `to`, or not at all
 
     [[nodiscard]] Bytes view() const { return bytes; }
 };

@@ -33,6 +33,7 @@ struct HeldCustomer {
     CustomerIndex index;
     std::vector<std::uint32_t> workers;  // of each queue of its TUN; all different
     ipc::CustomerSettings settings;
+    std::vector<IpAddress> sources;  // as ipc::PutCustomer
     std::vector<HeldPeer> peers;
     std::optional<ipc::IpsecCustomer> ipsec;
     std::vector<HeldConnection> connections;
@@ -198,7 +199,9 @@ class CustomerSet {
         bool all = false;         // those that stay as they are, too
     };
     // True when the data plane must know: other peers or other allowed_ips.
-    bool replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, WhichPut which, Changes& changes);
+    // `stay_as_they_are`: a peer whose settings are the same needs not be put again.
+    bool replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served, bool stay_as_they_are,
+                       Changes& changes);
     // The same for connections.
     struct Before {
         bool was_served = false;

@@ -48,6 +48,7 @@ EgressTrain* Egress::begin(Instant now, const Peer& peer, Session& session, std:
     train.listener = session.listener;
     train.remote = peer.remote;
     train.local = peer.local;
+    train.pinned = peer.pinned;
     train.traffic_class = traffic_class;
     train.ungrouped = now < peer.ungrouped_until;
     train.segment_size = static_cast<std::uint32_t>(message);

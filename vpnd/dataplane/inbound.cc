@@ -269,8 +269,7 @@ void Inbound::note_received(Instant now, const Candidate& message, bool newest, 
     if (newest && session.may_roam && session.created >= peer.endpoint_session) {
         peer.endpoint_session = session.created;
         if (!peer.has_endpoint || peer.remote != train.from || peer.local != train.to) {
-            peer.move_to(train.from, train.to);
-            peer.roamed = true;
+            peer.roamed = peer.follow(train.from, train.to) || peer.roamed;
         }
     }
     if (session.awaits_first) confirm(now, session, peer, *message.customer, out);

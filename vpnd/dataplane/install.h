@@ -75,6 +75,7 @@ struct InstallSession {
     // first flow whose selectors match. No selectors: everything.
     std::uint8_t flow = 0;
     Selectors selectors;
+    bool pinned = false;  // as SetEndpoint
 };
 inline constexpr std::uint8_t kFlowsPerPeer = 16;
 
@@ -98,7 +99,9 @@ struct StopSending {
 struct SetEndpoint {
     PeerIndex peer;
     Endpoint remote;
-    LocalAddress local;  // unspecified address: let the kernel choose
+    LocalAddress local;   // unspecified address: let the kernel choose
+    bool pinned = false;  // what leaves for the peer leaves from `local`, which has the family of `remote`, or not at
+                          // all; an authentic message that arrived at another address does not change that
 };
 
 // Where the peer is is not known any more.

@@ -37,7 +37,8 @@ struct EgressTrain {
     CustomerIndex customer;
     ListenerIndex listener;
     Endpoint remote;
-    LocalAddress local;  // unspecified address: the kernel chooses
+    LocalAddress local;   // unspecified address: the kernel chooses
+    bool pinned = false;  // it leaves from `local` or not at all
     std::uint8_t traffic_class = 0;
     bool ungrouped = false;          // to be sent one datagram at a time
     std::uint32_t segment_size = 0;  // of every datagram but the last

@@ -18,6 +18,14 @@ Flow& Peer::flow_of(std::uint8_t number) {
     return *more_flows.insert(after, Flow{.number = number});
 }
 
+bool Peer::follow(const Endpoint& from, const LocalAddress& at) {
+    const bool stays = pinned && has_endpoint && local.address.family == at.address.family;
+    if (stays && remote == from) return false;
+    const LocalAddress source = stays ? local : at;
+    move_to(from, source);
+    return true;
+}
+
 Session* Peer::select(const InnerPacket& packet) const {
     const FlowKey key = outbound_flow(packet);
     const auto carries = [&](const Flow& one) {

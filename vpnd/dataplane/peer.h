@@ -54,6 +54,7 @@ struct Peer {
     bool has_endpoint = false;
     Endpoint remote;
     LocalAddress local;                   // unspecified address: the kernel chooses
+    bool pinned = false;                  // nothing leaves from another one than `local`
     Instant endpoint_session = kLongAgo;  // creation of the newest session that the endpoint was learnt from
     Instant ungrouped_until = kLongAgo;   // the path refused a train: datagrams go one by one
 
@@ -77,6 +78,8 @@ struct Peer {
     std::uint64_t sources_refused = 0;                   // packets whose source is not the peer's
     IpAddress source_refused;                            // of the latest
 
+    // True: the peer is where a message came from that arrived at `at`, and was not known to be there.
+    [[nodiscard]] bool follow(const Endpoint& from, const LocalAddress& at);
     void move_to(const Endpoint& to, const LocalAddress& from) {
         has_endpoint = true;
         remote = to;

@@ -63,7 +63,10 @@ void Pipeline::apply(Instant now, Command command, Output& out) {
     } else if (const auto* const stopped = std::get_if<StopSending>(&command)) {
         stop_sending(stopped->peer);
     } else if (const auto* const endpoint = std::get_if<SetEndpoint>(&command)) {
-        if (Peer* peer = roster_.find_to_change(endpoint->peer)) peer->move_to(endpoint->remote, endpoint->local);
+        if (Peer* peer = roster_.find_to_change(endpoint->peer)) {
+            peer->move_to(endpoint->remote, endpoint->local);
+            peer->pinned = endpoint->pinned;
+        }
     } else if (const auto* const forgotten = std::get_if<ForgetEndpoint>(&command)) {
         if (Peer* peer = roster_.find_to_change(forgotten->peer)) peer->has_endpoint = false;
     } else if (const auto* const cleared = std::get_if<ClearLocalAddress>(&command)) {
@@ -161,7 +164,7 @@ void Pipeline::send_ungrouped(PeerIndex index, Instant until) {
 }
 
 void Pipeline::forget_local_address(PeerIndex index) {
-    if (Peer* peer = roster_.find(index)) peer->local = {};
+    if (Peer* peer = roster_.find(index); peer != nullptr && !peer->pinned) peer->local = {};
 }
 
 void Pipeline::count_drop(CustomerIndex index, DropReason reason, std::uint64_t packets) {

@@ -231,6 +231,7 @@ Session* Roster::install(Peer& peer, InstallSession&& command) {
     if (framing == nullptr || command.flow >= kFlowsPerPeer) return nullptr;
     retire(command.local_id);
     peer.has_selectors = peer.has_selectors || !command.selectors.empty();
+    peer.pinned = peer.pinned || command.pinned;
     aead_.prepare(command.send_key);
     aead_.prepare(command.receive_key);
     Session& session = sessions_.insert(std::make_unique<Session>(std::move(command), *framing));

@@ -232,7 +232,7 @@ SendOutcome UdpSocket::send_slowly(dataplane::EgressTrain& train, int error) {
         if (alone == 0) return error == 0 && train.ungrouped ? SendOutcome::kSent : SendOutcome::kSentUngrouped;
     }
     if (is_full(alone)) return SendOutcome::kFull;
-    if (train.local.address.is_unspecified()) return SendOutcome::kRefused;
+    if (train.local.address.is_unspecified() || train.pinned) return SendOutcome::kRefused;
     // The address it should leave from may be gone since then.
     alone = send_one_by_one(train, false);
     if (alone == 0) return SendOutcome::kSentFromElsewhere;

@@ -156,7 +156,7 @@ std::size_t MessageSocket::send(std::span<const control::OutgoingMessage> messag
             }
             // The address that it arrived at may be gone since then.
             msghdr& header = headers[at].msg_hdr;
-            const bool has_source = header.msg_controllen != outgoing[at].without_source;
+            const bool has_source = header.msg_controllen != outgoing[at].without_source && !part[at].pinned;
             header.msg_controllen = outgoing[at].without_source;
             if (errno != EAGAIN && has_source && ::sendmsg(socket_.get(), &header, MSG_DONTWAIT) >= 0) ++sent;
             ++at;

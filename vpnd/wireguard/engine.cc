@@ -10,6 +10,11 @@ namespace warren::wireguard {
 
 namespace {
 
+bool same_sources(const PeerConfig& one, const PeerConfig& other) {
+    if (one.sources == nullptr || other.sources == nullptr) return one.sources == other.sources;
+    return *one.sources == *other.sources;
+}
+
 Duration keepalive_interval(const PeerConfig& config) {
     return std::chrono::seconds(config.persistent_keepalive_seconds);
 }
@@ -307,7 +312,7 @@ void Engine::State::add_peer(Now now, PeerConfig&& config, std::span<control::Se
         if (!previous) entry.in_use.ours = OurKey::kPresent;
     }
     const auto endpoint = entry.endpoint();
-    if (endpoint) post(entry.config, dataplane::SetEndpoint{entry.config.index, *endpoint, entry.local()}, out);
+    if (endpoint) post_endpoint(entry, out);
     if (entry.is_expired) return;
     resume(now, entry, kept, out);
     const bool is_there = entry.awake != nullptr && can_send(now.instant, *entry.awake);
@@ -330,16 +335,20 @@ void Engine::State::update_peer(Now now, PeerEntry& entry, PeerConfig&& config, 
     change_keys(now, entry, config, out);
     set_expiry(now, entry, config.expires, out);
     const bool endpoint_changed = config.endpoint && config.endpoint != entry.config.endpoint;
+    const bool sources_changed = !same_sources(config, entry.config);
     config.last_known = endpoint_changed ? nullptr : std::move(entry.config.last_known);
     entry.config = std::move(config);
     const bool keeps_alive = entry.config.persistent_keepalive_seconds != 0;
     if (entry.awake == nullptr && !keeps_alive) {
-        if (endpoint_changed)
-            post(entry.config, dataplane::SetEndpoint{entry.config.index, *entry.config.endpoint, {}}, out);
+        if ((endpoint_changed || sources_changed) && entry.endpoint()) post_endpoint(entry, out);
         return;
     }
     Peer& peer = wake(entry);
-    if (endpoint_changed) set_endpoint(peer, *entry.config.endpoint, {}, out);
+    if (endpoint_changed) {
+        set_endpoint(peer, *entry.config.endpoint, {}, out);
+    } else if (sources_changed && peer.endpoint) {
+        set_endpoint(peer, Endpoint(*peer.endpoint), {}, out);
+    }
     peer.timers.persistent_interval = keepalive_interval(entry.config);
     if (keeps_alive && (was_off || endpoint_changed)) on_persistent_keepalive(now, peer, out);
     schedule(peer);
@@ -362,9 +371,21 @@ void Engine::State::remove_peer(PeerEntry& entry, Output& out) {
 }
 
 void Engine::State::set_endpoint(Peer& peer, const Endpoint& remote, const LocalAddress& local, Output& out) {
+    const auto source = source_for(peer.config, remote, local);
+    if (!source) {  // of its sources none can reach it there
+        peer.endpoint.reset();
+        return post(peer.config, dataplane::ForgetEndpoint{peer.config.index}, out);
+    }
     peer.endpoint = remote;
-    peer.local = local;
-    post(peer.config, dataplane::SetEndpoint{peer.config.index, remote, local}, out);
+    peer.local = *source;
+    post(peer.config, dataplane::SetEndpoint{peer.config.index, remote, *source, peer.config.sources != nullptr}, out);
+}
+
+void Engine::State::post_endpoint(const PeerEntry& entry, Output& out) {
+    post(entry.config,
+         dataplane::SetEndpoint{entry.config.index, entry.endpoint().value_or(Endpoint{}), entry.local(),
+                                entry.config.sources != nullptr},
+         out);
 }
 
 void Engine::State::note_move(Now now, Peer& peer, const Endpoint& remote, Output& out) {
@@ -383,6 +404,7 @@ void Engine::State::note_move(Now now, Peer& peer, const Endpoint& remote, Outpu
 }
 
 void Engine::State::clear_local_address(Peer& peer, Output& out) {
+    if (peer.config.sources != nullptr) return;  // there is no other one
     peer.local = {};
     post(peer.config, dataplane::ClearLocalAddress{peer.config.index}, out);
 }

@@ -16,8 +16,14 @@ SymmetricState begin_handshake() {
 
 template <std::size_t N>
 OutgoingMessage outgoing(const Endpoint& to, const LocalAddress& from, std::uint8_t traffic_class,
-                         std::span<const std::uint8_t, N> bytes) {
-    return {to, from, traffic_class, std::vector<std::uint8_t>(bytes.begin(), bytes.end())};
+                         std::span<const std::uint8_t, N> bytes, bool pinned = false) {
+    return {to, from, traffic_class, std::vector<std::uint8_t>(bytes.begin(), bytes.end()), 0, pinned};
+}
+
+// Whether an answer to what arrived at `at` may leave from there.
+bool may_answer_from(const PeerConfig& config, const IpAddress& at) {
+    return config.sources == nullptr ||
+           std::find(config.sources->begin(), config.sources->end(), at) != config.sources->end();
 }
 
 dataplane::InstallSession install(Instant now, ListenerIndex listener, PeerIndex peer, SessionId ours,
@@ -160,6 +166,9 @@ void Engine::State::handle_initiation(Now now, const Arrival& arrival, Bytes dat
     if (!consume_first_message_payload(state, *static_static, initiation->sealed_timestamp, timestamp.bytes)) {
         return refuse_sender(now, DropReason::kBadInitiation, arrival, &*static_key, entry->config.index);
     }
+    // At this address of ours there is no such peer.
+    if (!may_answer_from(entry->config, arrival.to.address))
+        return refuse_sender(now, DropReason::kUnknownPeer, arrival, &*static_key, entry->config.index);
     if (has_expired(now, *entry)) return refuse(now, *entry, DropReason::kPeerExpired, which, out);
     if (timestamp <= entry->latest(which)) return refuse(now, *entry, DropReason::kOldTimestamp, which, out);
     if (now.instant - peer->last_initiation_accepted < kInitiationSpacing)
@@ -215,6 +224,7 @@ void Engine::State::respond(Now now, Peer& peer, KeyUse keys, const Arrival& arr
     dataplane::InstallSession session =
         install(now.instant, listener, peer.config.index, index, initiation.sender, false, state);
     session.initiated_from = arrival.from;
+    session.pinned = peer.config.sources != nullptr;
     post(peer.config, std::move(session), out);
 
     response.sender = index.value;
@@ -222,7 +232,8 @@ void Engine::State::respond(Now now, Peer& peer, KeyUse keys, const Arrival& arr
     format(response, bytes);
     peer.macs.sign(now.instant, bytes, theirs);
     out.messages.push_back(outgoing(arrival.from, arrival.to, kHandshakeTrafficClass,
-                                    std::span<const std::uint8_t, kResponseSize>(bytes)));
+                                    std::span<const std::uint8_t, kResponseSize>(bytes),
+                                    peer.config.sources != nullptr));
     peer.timers.last_handshake_sent = now.instant;
     peer.timers.quick_retries = kQuickRetries.size();  // the peer is there, and now it is its turn
     ++counters.responses_sent;
@@ -268,6 +279,7 @@ void Engine::State::handle_response(Now now, const Arrival& arrival, Bytes datag
     peer->keypairs.current = Keypair{index, peer->config.worker, now.instant, false, keys};
     dataplane::InstallSession session =
         install(now.instant, listener, peer->config.index, index, response->sender, true, state);
+    session.pinned = peer->config.sources != nullptr;
     if (peer->keypairs.next) {
         // Our initiations crossed. Theirs is received on too, but not waited for, and only one side is to renew in
         // time.
@@ -351,7 +363,8 @@ void Engine::State::send_initiation(Now now, Peer& peer, KeyUse keys, const cryp
     format(initiation, bytes);
     peer.macs.sign(now.instant, bytes, theirs);
     out.messages.push_back(outgoing(*peer.endpoint, peer.local, kHandshakeTrafficClass,
-                                    std::span<const std::uint8_t, kInitiationSize>(bytes)));
+                                    std::span<const std::uint8_t, kInitiationSize>(bytes),
+                                    peer.config.sources != nullptr));
     peer.timers.last_handshake_sent = now.instant;
     peer.timers.retransmit_at = now.instant + peer.timers.retry_interval();
     if (!peer.timers.is_retry_quick()) peer.timers.retransmit_at = peer.timers.retransmit_at + random_jitter(random);

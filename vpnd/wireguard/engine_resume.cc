@@ -43,6 +43,7 @@ void Engine::State::resume(Now now, PeerEntry& entry, std::span<control::Session
             is_confirmed ? dataplane::SendWhen::kNowInSilence : dataplane::SendWhen::kAfterFirstReceived;
         session.first_counter = record.first_counter;
         session.is_initiator = record.is_initiator;
+        session.pinned = entry.config.sources != nullptr;
         session.kept = record.kept;
         post(entry.config, std::move(session), out);
         // The customer is with another worker now, or there is another number of workers.

@@ -59,6 +59,8 @@ struct Engine::State {
     [[nodiscard]] crypto::KeyPair new_ephemeral();
     // Notes where an authentic message came from, and tells the data plane (conformance E1, E2).
     void set_endpoint(Peer& peer, const Endpoint& remote, const LocalAddress& local, Output& out);
+    // Of a peer that is asleep and has an endpoint.
+    void post_endpoint(const PeerEntry& entry, Output& out);
     // The peer was heard there; notices when it goes back and forth.
     void note_move(Now now, Peer& peer, const Endpoint& remote, Output& out);
     void clear_local_address(Peer& peer, Output& out);

@@ -44,8 +44,12 @@ void Engine::handle_event(Now now, const dataplane::Event& event, Output& out) {
     if (const auto* activity = std::get_if<dataplane::PeerActivity>(&event)) state_->on_activity(*peer, *activity);
     if (const auto* roamed = std::get_if<dataplane::PeerRoamed>(&event)) {
         state_->note_move(now, *peer, roamed->remote, out);
+        const auto source = source_for(peer->config, roamed->remote, roamed->local);
         peer->endpoint = roamed->remote;
         peer->local = roamed->local;
+        // It sent to another address of ours.
+        if (!source || source->address != roamed->local.address)
+            state_->set_endpoint(*peer, roamed->remote, roamed->local, out);
         out.news.emplace_back(PeerMoved{peer->config.index});
     }
     state_->schedule(*peer);

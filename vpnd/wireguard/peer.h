@@ -46,6 +46,17 @@ struct Keypairs {
 
 struct Peer;
 
+// The address of ours that what leaves for the peer leaves from: that of its sources which has the family of `remote`;
+// `otherwise` when it has no sources. Nothing: no source has that family, and nothing can be sent there.
+[[nodiscard]] inline std::optional<LocalAddress> source_for(const PeerConfig& config, const Endpoint& remote,
+                                                            const LocalAddress& otherwise) {
+    if (config.sources == nullptr) return otherwise;
+    for (const IpAddress& source : *config.sources) {
+        if (source.family == remote.address.family) return LocalAddress{source, 0};
+    }
+    return std::nullopt;
+}
+
 // A peer that was configured. Most of ten thousand customers' peers are asleep at any time, and this is all they cost.
 struct PeerEntry {
     PeerConfig config;        // its timestamps grow with each initiation that is accepted
@@ -72,10 +83,16 @@ struct PeerEntry {
 
     // Of a peer that is asleep.
     [[nodiscard]] std::optional<Endpoint> endpoint() const {
-        return config.last_known && config.last_known->endpoint ? config.last_known->endpoint : config.endpoint;
+        const auto known =
+            config.last_known && config.last_known->endpoint ? config.last_known->endpoint : config.endpoint;
+        return known && source_for(config, *known, {}) ? known : std::nullopt;
     }
     [[nodiscard]] LocalAddress local() const {
-        return config.last_known && config.last_known->endpoint ? config.last_known->local : LocalAddress{};
+        const auto remote = endpoint();
+        if (!remote) return {};
+        const bool is_known = config.last_known && config.last_known->endpoint;
+        const LocalAddress otherwise = is_known ? config.last_known->local : LocalAddress{};
+        return source_for(config, *remote, otherwise).value_or(LocalAddress{});
     }
 };
 

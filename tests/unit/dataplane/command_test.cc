@@ -365,6 +365,27 @@ TEST_CASE("E1: roaming is reported with the next report, and before a session is
     CHECK(std::get<NeedSession>(events[1]).peer == PeerIndex{0});
 }
 
+TEST_CASE("a pinned peer is followed where it goes, and is sent to from its own address of ours") {
+    Rig rig = ready_rig();
+    rig.install(0, 100, true);
+    activity(rig);
+    const LocalAddress service{IpAddress::v4(203, 0, 113, 200), 0};
+    rig.apply(SetEndpoint{PeerIndex{0}, rig.from, service, true});
+    rig.receive(rig.seal(100, 1, {}));  // to another address of ours
+    rig.now = rig.now + kActivityInterval;
+    rig.tick();
+    CHECK(Rig::only<PeerRoamed>(rig.events()).empty());
+
+    rig.from.port = 7'777;
+    rig.receive(rig.seal(100, 2, {}));
+    rig.now = rig.now + kActivityInterval;
+    rig.tick();
+    const auto roamed = Rig::only<PeerRoamed>(rig.events());
+    REQUIRE(roamed.size() == 1);
+    CHECK(roamed[0].remote.port == 7'777);
+    CHECK(roamed[0].local == service);
+}
+
 TEST_CASE("a session is requested at most once a second while it is needed") {
     Rig rig = ready_rig();
     for (int i = 0; i < 100; ++i) rig.transmit(0, to_peer());

@@ -171,6 +171,21 @@ TEST_CASE("E2: a train leaves from the address it should; when that is gone, fro
     CHECK(to.last.from.address == kLoopbackV4);
 }
 
+TEST_CASE("a pinned train leaves from its address or not at all") {
+    TrainMaker maker;
+    UniqueFd any = bound_socket(SOCK_DGRAM, {IpAddress::v4(0, 0, 0, 0), 0, 0});
+    UdpSocket socket(std::move(any), Family::kV4);
+    REQUIRE(socket.prepare().has_value());
+    DataSocket to(kLoopbackV4);
+    auto train = maker.make(to.endpoint, 2, 100, 100);
+    train.pinned = true;
+    train.local.address = IpAddress::v4(127, 0, 0, 9);
+    CHECK(send_one(socket, train) == SendOutcome::kSent);
+    CHECK(to.receive(2).size() == 2);
+    train.local.address = IpAddress::v4(192, 0, 2, 77);  // not ours
+    CHECK(send_one(socket, train) == SendOutcome::kRefused);
+}
+
 TEST_CASE("E7: a closed port at the peer kills neither the socket nor what comes in later") {
     TrainMaker maker;
     DataSocket from(kLoopbackV4);

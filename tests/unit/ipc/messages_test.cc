@@ -237,9 +237,19 @@ std::vector<SnapshotMessage> every_snapshot_message() {
 }
 
 std::vector<ControlMessage> every_control_message() {
-    // The last verb, which is the one that a reader may refuse.
-    return {ControlRequest{ControlVerb::kCapture, LogLevel::kDebug, "acme", "laptop", ConnectionAction::kRekey, 300,
-                           "globex", "new site", "ada"},
+    return {ControlRequest{ControlVerb::kOperateConnection,
+                           LogLevel::kDebug,
+                           "acme",
+                           "laptop",
+                           ConnectionAction::kRekey,
+                           300,
+                           "globex",
+                           "new site",
+                           "ada",
+                           7,
+                           12,
+                           13,
+                           {*parse_ip("192.0.2.7"), *parse_ip("2001:db8::7")}},
             ControlText{ControlText::Kind::kStep, "acme", "create namespace warren-acme"},
             ControlDone{4, 12, "refused"}};
 }
@@ -485,8 +495,8 @@ TEST_CASE("values out of range are refused") {
     peer.settings.allowed_ips = {*parse_prefix("10.0.0.0/8")};
     Wire wire = wire_of(ConfigMessage(std::move(peer)));
     // Behind it: no endpoint, no date, the tunnel's kind, two keys, the keepalive, no next key, the queue, what
-    // follows, a bool.
-    const std::size_t length_at = wire.size() - 1 - (1 + 8 + 1 + 32 + 32 + 2 + 1 + 2 + 4 + 1);
+    // follows, a bool, nobody who saw it elsewhere.
+    const std::size_t length_at = wire.size() - 1 - (1 + 8 + 1 + 32 + 32 + 2 + 1 + 2 + 4 + 1 + 1);
     REQUIRE(wire[length_at] == 8);
     wire[length_at] = 33;
     CHECK_FALSE(decode(wire));

@@ -125,7 +125,16 @@ void WireguardListeners::put_peer(Now now, const HeldCustomer& customer, const H
     config.handshakes_per_second = customer.settings.max_handshake_rate;
     if (tunnel.next_public_key)
         config.next = std::make_unique<wireguard::NextKey>(wireguard::NextKey{*tunnel.next_public_key, {}});
+    if (!customer.sources.empty()) config.sources = std::make_unique<const std::vector<IpAddress>>(customer.sources);
     std::vector<control::SessionRecord> kept = fill_in_kept(*engine, config);
+    if (peer.config.seen_elsewhere) {  // later than we saw it
+        auto known = std::make_unique<wireguard::LastKnown>();
+        if (config.last_known) *known = *config.last_known;
+        known->endpoint = peer.config.seen_elsewhere;
+        known->local = {};
+        known->has_session = true;
+        config.last_known = std::move(known);
+    }
     control_.assign_peer(peer.index, peer.listener);
     control_.change(peer.listener, [&](control::Output& out) { engine->put_peer(now, std::move(config), out, kept); });
 }
