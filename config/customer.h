@@ -17,7 +17,9 @@
 
 namespace warren::config {
 
-enum class CustomerState { kActive, kSuspended };
+// kStandby is in no file: the customer's group is served by another node of the fleet (docs/fleet.md).
+enum class CustomerState { kActive, kSuspended, kStandby };
+inline constexpr std::uint16_t kMostGroups = 256;
 
 struct StaticRoute {
     Prefix to;  // no host bits
@@ -87,6 +89,9 @@ struct Customer {
         max_handshake_rate;          // initiations of WireGuard per second; absent: only the appliance's
     std::optional<Clients> clients;  // absent: every profile has the defaults
     std::optional<Ipsec> ipsec;
+    std::optional<std::uint16_t> group;  // of the fleet, below kMostGroups; absent: the customer is this node's alone
+    std::vector<IpAddress> sources;      // in no file: of its group, at most one of a family. All that leaves to its
+                                         // peers does so from these; none: from any address of this node
     bool operator==(const Customer&) const = default;
 };
 

@@ -36,6 +36,7 @@ class CustomerCheck {
         check_handoff();
         check_routes();
         check_secrets();
+        check_group();
     }
 
   private:
@@ -233,6 +234,11 @@ class CustomerCheck {
                                       "allowed_ips: such packets are dropped",
                                       via, to_string(route.to)));
         }
+    }
+
+    void check_group() {
+        if (customer_.group && customer_.ipsec)
+            error("group", "group: a customer with [ipsec] belongs to this node alone; accepted: WireGuard only");
     }
 
     void check_secrets() {

@@ -93,7 +93,8 @@ Flat flatten(const Customer& customer) {
     Flat out;
     out["name"] = customer.name;
     if (!customer.description.empty()) out["description"] = customer.description;
-    out["state"] = customer.state == CustomerState::kActive ? "active" : "suspended";
+    out["state"] = customer.state == CustomerState::kSuspended ? "suspended" : "active";
+    if (customer.group) out["group"] = fmt::to_string(*customer.group);
     out["stack.addresses"] = join(customer.stack.addresses, true);
     out["stack.mtu"] = fmt::format("{}", customer.stack.mtu);
     out["stack.queues"] = fmt::format("{}", customer.stack.queues);

@@ -119,6 +119,8 @@ static void read(const Node* node, CustomerState& to) {
     if (node != nullptr && node->text == "suspended") to = CustomerState::kSuspended;
 }
 
+static_assert(kMostGroups == 256);  // as the schema says
+
 static void read(const Node* node, HandoffType& to) {
     if (node == nullptr) return;
     if (node->text == "macvlan") to = HandoffType::kMacvlan;
@@ -178,6 +180,7 @@ static void read_customer(const Node& root, Customer& to) {
     read(root.find("name"), to.name);
     read(root.find("description"), to.description);
     read(root.find("state"), to.state);
+    read(root.find("group"), to.group);
     if (root.find("ipsec") != nullptr) to.stack.mtu = kIpsecMtu;
     read(root.find("stack"), to.stack);
     read(root.find("traffic"), to.traffic);

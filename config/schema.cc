@@ -73,6 +73,10 @@ constexpr Key kSchema[] = {
      .example = "\"contract 4711, NOC +43 1 234567\""},
     {.document = kCustomer, .path = "state", .type = Type::kChoice, .choices = kStates, .default_text = "\"active\"",
      .doc = "`suspended` keeps the configuration and the stack and drops all tunnels.", .example = "\"active\""},
+    {.document = kCustomer, .path = "group", .type = Type::kInteger, .max = 255,  // kMostGroups - 1
+     .doc = "The group of the fleet that the customer belongs to: one node at a time serves its tunnels, at the "
+            "group's address. Only with `/etc/warren/fleet.toml`, and not for customers with IPsec.",
+     .example = "7"},
     {.document = kCustomer, .path = "stack", .type = Type::kTable, .required = true,
      .doc = "The customer's own network stack: the namespace `warren-ID` with the tunnel device `vpn0`."},
     {.document = kCustomer, .path = "stack.addresses", .type = Type::kInterfaceAddresses, .required = true, .min = 1,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/ip.h"
 #include "base/log_level.h"
 #include "base/result.h"
 #include "ipc/ipsec.h"
@@ -27,8 +28,16 @@ enum class ControlVerb : std::uint8_t {
     kOperateConnection,  // `action` with the connection `peer` of `customer`
     kConfirm,            // the configuration in force stays: it waits no more
     kGoBack,             // the configuration in force waits for kConfirm: the one before comes back now
-    kCapture,  // `customer`'s packets, of `peer` alone when there is one, go to the socket that comes with the
-               // request (ipc/capture.h)
+    // Of a group of the fleet; each may be repeated. The stacks are made, and nothing is served:
+    kGroupPrepare,
+    kGroupServe,   // served at `addresses` until `until`; once more before that: longer
+    kGroupStop,    // not served from now on
+    kGroupStatus,  // a fact for each group that is served: "group 7 12 ADDRESS...": epoch 12
+    // To fleetd:
+    kFleetStatus,   // facts for people: its nodes and groups
+    kFleetMove,     // `group` goes from this node to the node `peer`; "": to its standby
+    kFleetDrain,    // all groups of this node go to others, and it takes none
+    kFleetUndrain,  // it takes groups again
 };
 
 inline constexpr std::size_t kMaxComment = 400;
@@ -37,6 +46,7 @@ inline constexpr std::size_t kMaxComment = 400;
     return directory + "/customers/." + customer + ".toml.draft";
 }
 inline constexpr std::size_t kMaxClaimedUser = 64;
+inline constexpr std::size_t kMaxGroupAddresses = 2;
 
 struct ControlRequest {
     ControlVerb verb = ControlVerb::kStatus;
@@ -49,9 +59,13 @@ struct ControlRequest {
     std::uint32_t confirm_seconds = 0;  // the configuration before comes back after these, unless kConfirm comes; 0: it
                                         // does not
     std::string only{};                 // the file of this customer comes into force, and no other; "": all
-    std::string comment{};              // for the history; of kCapture its filter; at most kMaxComment bytes
-    std::string
-        claimed_user{};  // who ran vpnctl, as that says, also of kGoBack and kCapture; at most kMaxClaimedUser bytes
+    std::string comment{};              // for the history; at most kMaxComment bytes
+    std::string claimed_user{};  // who ran vpnctl, as that says, and also of kGoBack; at most kMaxClaimedUser bytes
+    // The rest: kGroup... only.
+    std::uint16_t group = 0;
+    std::uint64_t epoch = 0;             // grows with each change of the group's owner
+    std::uint64_t until = 0;             // nanoseconds of CLOCK_BOOTTIME
+    std::vector<IpAddress> addresses{};  // of the group, at most one of a family
 };
 
 // A piece of the answer, in order; then one ControlDone.

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,10 +31,11 @@ struct Received {
     UniqueFd descriptor;
 };
 
-Result<Received> receive_request(ipc::Channel& channel) {
+Result<Received> receive_request(ipc::Channel& channel, bool is_for_group) {
     const auto credentials = channel.peer_credentials();
     if (!credentials) return tl::unexpected(credentials.error());
-    if (credentials->uid != ::geteuid()) return fail(ErrorCode::kPermission, "only root may send requests");
+    if (!is_for_group && credentials->uid != ::geteuid())
+        return fail(ErrorCode::kPermission, "only root may send requests");
     std::array<std::uint8_t, kMaxRequest> space{};
     auto received = channel.receive(space);
     if (!received) return tl::unexpected(received.error());
@@ -88,12 +90,19 @@ bool watch(int epoll, int fd, std::uint32_t events) {
 
 }  // namespace
 
-Result<ControlServer> ControlServer::listen(const std::string& path) {
+Status share_with(const std::string& socket, gid_t group) {
+    if (::chown(socket.c_str(), static_cast<uid_t>(-1), group) != 0) return fail_errno("chown " + socket, errno);
+    if (::chmod(socket.c_str(), 0660) != 0) return fail_errno("chmod " + socket, errno);
+    return {};
+}
+
+Result<ControlServer> ControlServer::listen(const std::string& path, std::optional<gid_t> group) {
     auto listener = ipc::listen_at(path, 0600);
     if (!listener) return tl::unexpected(listener.error());
+    if (group) WARREN_TRY(share_with(path, *group));
     UniqueFd ready(::epoll_create1(EPOLL_CLOEXEC));
     if (!ready.valid() || !watch(ready.get(), listener->get(), EPOLLIN)) return fail_errno("epoll", errno);
-    return ControlServer(std::move(*listener), std::move(ready));
+    return ControlServer(std::move(*listener), std::move(ready), group.has_value());
 }
 
 void ControlServer::serve_one(const AnswerOrNone& answer, const Generation& generation) {
@@ -120,7 +129,7 @@ void ControlServer::serve_one(const AnswerOrNone& answer, const Generation& gene
 }
 
 bool ControlServer::handle(Client client, const AnswerOrNone& answer, const Generation& generation) {
-    auto received = receive_request(client.channel);
+    const auto received = receive_request(client.channel, is_for_group_);
     if (!received && received.error().code == ErrorCode::kUnavailable) {
         keep(std::move(client));
         return false;

@@ -20,13 +20,18 @@
 
 namespace warren::stacks {
 
-// One thread. Never waits for a client; only root can connect.
+// Whoever is in the group may connect to the socket.
+[[nodiscard]] Status share_with(const std::string& socket, gid_t group);
+
+// One thread. Never waits for a client; only root can connect, unless listen() says who else.
 class ControlServer {
   public:
     // A client that has not written or read for so long is dropped.
     static constexpr Duration kPatience = std::chrono::seconds(5);
 
-    [[nodiscard]] static Result<ControlServer> listen(const std::string& path);
+    // `group`: besides root, whoever is in it can connect.
+    [[nodiscard]] static Result<ControlServer> listen(const std::string& path,
+                                                      std::optional<gid_t> group = std::nullopt);
 
     // Readable when serve_one() has something to do.
     [[nodiscard]] int fd() const { return ready_.get(); }
@@ -62,7 +67,8 @@ class ControlServer {
         UniqueFd descriptor;
     };
 
-    ControlServer(UniqueFd listener, UniqueFd ready) : listener_(std::move(listener)), ready_(std::move(ready)) {}
+    ControlServer(UniqueFd listener, UniqueFd ready, bool is_for_group)
+        : listener_(std::move(listener)), ready_(std::move(ready)), is_for_group_(is_for_group) {}
     // Reads the request of a client if it is there. True: it was answered.
     [[nodiscard]] bool handle(Client client, const AnswerOrNone& answer, const Generation& generation);
     void reply(ipc::Channel channel, const Report& report, std::uint64_t generation);
@@ -75,7 +81,7 @@ class ControlServer {
     UniqueFd ready_;                 // epoll: the listener and `clients_`
     std::map<int, Client> clients_;  // by descriptor
     std::deque<Waiting> waiting_;
-    UniqueFd descriptor_;  // of the request that is being answered
+    bool is_for_group_ = false;
 };
 
 }  // namespace warren::stacks

@@ -1,12 +1,15 @@
 // stackd: makes the customers' stacks, opens sockets and tunnels, and keeps vpnd running.
+#include <grp.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -43,6 +46,8 @@ struct Arguments {
     std::string user;
     std::string libexec;   // where vpnd, authd and statusd are; "" = beside stackd
     std::string launcher;  // directory of the launcher's sockets; "" = stackd starts them itself
+    std::string fleet_group;
+    std::string fleet_dir;
 };
 
 // One directory must have one name in every run, whatever the current directory or a trailing slash.
@@ -80,6 +85,29 @@ int pause_before_restart(const warren::stacks::Signals& signals, int status) {
     pollfd waiting{signals.fd(), POLLIN, 0};
     (void)::poll(&waiting, 1, pause);
     return warren::stacks::Signals::stop_waits() ? kDone : status;
+}
+
+// We give sockets to the group, which only a member of it may without CAP_CHOWN. A service manager makes us one; by
+// hand we do, and what is missing is told when a socket is given.
+void join_group(gid_t group) {
+    std::vector<gid_t> groups(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
+    const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+    groups.resize(static_cast<std::size_t>(std::max(count, 0)));
+    if (std::find(groups.begin(), groups.end(), group) != groups.end()) return;
+    groups.push_back(group);
+    (void)::setgroups(groups.size(), groups.data());
+}
+
+// Nothing: this node belongs to no fleet, or nobody could ask for anything.
+std::optional<warren::stacks::FleetKeeper::Options> fleet_of(const Arguments& arguments) {
+    if (::access((arguments.config + "/fleet.toml").c_str(), F_OK) != 0) return std::nullopt;
+    const auto group = warren::stacks::find_group(arguments.fleet_group);
+    if (!group) {
+        warren::log(LogLevel::kError, "fleet_not_served", {{"reason", group.error().what}});
+        return std::nullopt;
+    }
+    join_group(*group);
+    return warren::stacks::FleetKeeper::Options{arguments.run_dir, *group, arguments.fleet_dir};
 }
 
 int take_down(const Arguments& arguments) {
@@ -122,6 +150,7 @@ int serve(const Arguments& arguments, bool with_web, const warren::stacks::Signa
     auto authd = find_program(arguments, "authd", auth_user ? *auth_user : *user);
     if (!authd) warren::log(LogLevel::kError, "authd_not_found", {{"reason", authd.error().what}});
     if (authd) auth = {std::move(*authd), [] { return warren::stacks::Signals::stop_waits(); }};
+    auto fleet = fleet_of(arguments);
     const auto run_dir = warren::stacks::RunDir::claim(arguments.run_dir);
     if (!run_dir) return refuse(run_dir.error());
     auto left = warren::stacks::VpndProcess::find_left(run_dir->path(), user->uid);
@@ -130,7 +159,7 @@ int serve(const Arguments& arguments, bool with_web, const warren::stacks::Signa
         return refuse(dropped.error());
     return warren::stacks::Supervisor(*run_dir, **kernel, signals,
                                       {arguments.config, std::move(*vpnd), std::move(web), std::move(auth),
-                                       std::move(left), arguments.state_dir})
+                                       std::move(left), arguments.state_dir, std::move(fleet)})
         .run();
 }
 
@@ -154,7 +183,9 @@ int main(int argc, char** argv) {
         "libexec", text(""), "directory of vpnd, authd and statusd (empty: beside stackd)")(
         "launcher", text(""),
         "directory of vpnd.sock, authd.sock and statusd.sock, whose listener "
-        "starts them (empty: stackd starts them itself)")(
+        "starts them (empty: stackd starts them itself)")("fleet-group", text("warren-fleet"),
+                                                          "with CONFIG/fleet.toml: the group that fleetd runs in")(
+        "fleet-dir", text("/var/lib/warren-fleet"), "directory in which fleetd says where other nodes saw peers")(
         "log-level", text("info"), "how much stackd, vpnd, authd and statusd log: debug, info, warn or error")(
         "no-web", "do not start the status page")("down", "remove all stacks of this run-dir, and exit")(
         "version", "print the version")("help", "print this");
@@ -181,7 +212,9 @@ int main(int argc, char** argv) {
                         state_dir.empty() ? "" : absolute(state_dir),
                         chosen_text("user"),
                         chosen_text("libexec"),
-                        chosen_text("launcher")};
+                        chosen_text("launcher"),
+                        chosen_text("fleet-group"),
+                        chosen_text("fleet-dir")};
     const auto log_level = warren::parse_log_level(chosen_text("log-level"));
     if (!log_level) {
         std::cerr << "stackd: unknown log level \"" << chosen_text("log-level")

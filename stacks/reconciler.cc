@@ -89,6 +89,8 @@ bool Reconciler::load(Round& round, Report& report) {
         return false;
     }
     round.next = std::move(succession.next);
+    apply_groups(round.next);
+    report_groups(round.next, report);
     return settled;
 }
 
@@ -291,8 +293,10 @@ Status Reconciler::deliver(VpndLink& link, const config::Generation& next, const
                            bool full, const std::function<Status()>& before_commit) {
     const ListenerPorts listeners = listeners_of(next);
     options_.tell_secrets(link, next, false);
+    const SeenPeers nobody;
+    const SeenPeers& seen = seen_ != nullptr ? *seen_ : nobody;
     Status delivered = view_.deliver(
-        link, {number_, next, listeners, sockets_, stacks_, options_.numbers, present, full, before_commit});
+        link, {number_, next, listeners, sockets_, stacks_, options_.numbers, present, full, before_commit, seen});
     if (delivered) options_.tell_secrets(link, next, true);
     if (!delivered && delivered.error().code != ErrorCode::kInvalid) link.close();
     return delivered;

@@ -116,6 +116,23 @@ class Reconciler {
     // Removes the stacks whose grace is over, and when the next one is.
     void remove_departed(Instant now);
     [[nodiscard]] Instant next_departure() const;
+    // The groups of the fleet that this node serves, and the addresses of each.
+    using Served = std::map<std::uint16_t, std::vector<IpAddress>>;
+    // Serves these groups from now on, and of the customers with a group no others: those have their stacks and no
+    // tunnels. `seen`: where another node saw the peers of a group that is served from now on. A link that breaks is
+    // closed. The report's exit status is not 0 when vpnd refused it: then as before.
+    [[nodiscard]] Report serve_groups(VpndLink& link, Served served, const SeenPeers& seen);
+    [[nodiscard]] const Served& served() const { return served_; }
+    // An earlier stackd served these, and the vpnd that we adopt does. Before the first apply().
+    void assume_served(Served served) { served_ = std::move(served); }
+    // Customers of the group that are in force, and how many of them have a stack with its tunnel.
+    struct GroupSize {
+        std::size_t customers = 0;
+        std::size_t stacks = 0;
+    };
+    [[nodiscard]] GroupSize size_of(std::uint16_t group) const;
+    // A fact for each customer of the group: "served" or "standby".
+    [[nodiscard]] std::vector<ipc::ControlText> customers_of(std::uint16_t group) const;
     // Retries stacks that lacked a device of the uplink or could not be repaired, and those that patrol() put off.
     void mend(VpndLink& link);
     [[nodiscard]] bool needs_mending() const;
@@ -232,6 +249,9 @@ class Reconciler {
     // False: everything is as before, but for the renames.
     [[nodiscard]] bool bring_into_force(VpndLink& link, Round& round, Report& report);
     // Those that the next generation changes, and those that are not as they should be.
+    void report_groups(const config::Generation& generation, Report& report) const;
+    // Customers with a group get the state and the addresses that served_ says. Those that had others.
+    std::set<std::string> apply_groups(config::Generation& generation) const;
     [[nodiscard]] std::unordered_set<std::string> stacks_in_doubt(const config::Generation& next) const;
     [[nodiscard]] std::unordered_set<std::string> stacks_to_preview(const config::Generation& next);
     [[nodiscard]] std::vector<std::shared_ptr<const config::AcceptedCustomer>> stacks_to_check(
@@ -277,6 +297,8 @@ class Reconciler {
     void accept(VpndLink& link, Round& round, Report& report);
 
     Options options_;
+    Served served_;
+    const SeenPeers* seen_ = nullptr;  // during serve_groups()
     StackKeeper stacks_;
     ListenerTable sockets_;
     VpndView view_;

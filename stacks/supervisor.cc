@@ -112,6 +112,7 @@ int Supervisor::start() {
     }
     const Status adopted = adopt_vpnd();
     if (!adopted) log(LogLevel::kInfo, "vpnd_not_adopted", {{"reason", adopted.error().what}});
+    start_fleet();
     const Report report = first_apply();
     if (Signals::stop_waits()) {
         stopping_ = true;
@@ -173,7 +174,7 @@ void Supervisor::stop() {
 
 void Supervisor::serve() {
     while (!stopping_) {
-        enum { kSignals, kControl, kLink, kProcess, kWeb, kWebEnded, kStacks, kAuth, kAuthEnded, kLogs };
+        enum { kSignals, kControl, kLink, kProcess, kWeb, kWebEnded, kStacks, kAuth, kAuthEnded, kFleet };
         std::array<pollfd, 10> waiting{{{signals_.fd(), POLLIN, 0},
                                         {control_->fd(), POLLIN, 0},
                                         {link_.is_connected() ? link_.fd() : -1, POLLIN, 0},
@@ -183,7 +184,7 @@ void Supervisor::serve() {
                                         {reconciler_.changes_fd(), POLLIN, 0},
                                         {auth_ ? auth_->fd() : -1, auth_ ? auth_->events() : short{0}, 0},
                                         {auth_ ? auth_->ended_fd() : -1, POLLIN, 0},
-                                        {logs_.fd(), POLLIN, 0}}};
+                                        {fleet_ ? fleet_->fd() : -1, POLLIN, 0}}};
         const Instant watch_at = !link_.is_connected()  ? kNever
                                  : link_.awaits_reply() ? link_.reply_deadline()
                                                         : watch_at_;
@@ -192,11 +193,11 @@ void Supervisor::serve() {
         const int timeout = milliseconds_until(
             std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, slow_patrol_at_, watch_at, log_at,
                       reconciler_.next_departure(), state_.next_deadline(), last_good_.next_deadline(),
-                      next_of_history(), page_changes_.next_deadline(now()), control_->next_deadline(),
-                      web_ ? web_->next_deadline() : kNever, auth_ ? auth_->next_deadline() : kNever,
-                      watchdog_.next_deadline()}),
+                      next_of_history(), control_->next_deadline(), web_ ? web_->next_deadline() : kNever,
+                      auth_ ? auth_->next_deadline() : kNever, watchdog_.next_deadline(), next_of_fleet()}),
             now());
-        if (::poll(waiting.data(), waiting.size(), control_->has_waiting() ? 0 : timeout) < 0 && errno != EINTR) return;
+        const bool someone_waits = control_->has_waiting() || (fleet_ && fleet_->has_waiting());
+        if (::poll(waiting.data(), waiting.size(), someone_waits ? 0 : timeout) < 0 && errno != EINTR) return;
         if (must_stop()) return;
         if (waiting[kProcess].revents != 0) {
             handle_vpnd_exit("ended");
@@ -207,6 +208,7 @@ void Supervisor::serve() {
             if (!reply) handle_vpnd_exit(reply.error().what);
         }
         watch_vpnd();  // right after poll(), so that a reply that has arrived was seen
+        serve_fleet(waiting[kFleet].revents != 0);
         if (waiting[kSignals].revents != 0) handle_signals();
         if (now() >= wipe_at_) {
             wipe_at_ = kNever;
@@ -255,10 +257,35 @@ void Supervisor::serve_control(bool is_ready) {
     }
 }
 
+void Supervisor::start_fleet() {
+    if (!options_.fleet) return;
+    auto fleet = FleetKeeper::open(*options_.fleet);
+    if (!fleet) {
+        log(LogLevel::kError, "fleet_not_served", {{"reason", fleet.error().what}});
+        return;
+    }
+    fleet_ = std::move(*fleet);
+    reconciler_.assume_served(fleet_->resume());
+}
+
+void Supervisor::serve_fleet(bool is_ready) {
+    if (!fleet_) return;
+    if (is_ready || fleet_->has_waiting()) fleet_->serve_socket(reconciler_, link_);
+    fleet_->run(reconciler_, link_);
+}
+
+// On the clock of this class, which may stand still where that of the groups does not.
+Instant Supervisor::next_of_fleet() const {
+    if (!fleet_) return kNever;
+    const Instant next = fleet_->next_deadline();
+    return next == kNever ? kNever : now() + (next - FleetKeeper::now());
+}
+
 // Called after every wait and between customers: often enough to feed the watchdog.
 bool Supervisor::must_stop() {
     if (web_) web_->beat(now());
     if (auth_) auth_->settle();
+    if (fleet_) fleet_->serve_while_busy(reconciler_);
     watchdog_.feed(now());
     return Signals::stop_waits();
 }
@@ -358,6 +385,16 @@ Report Supervisor::handle_request(const ipc::ControlRequest& request, uid_t peer
     const history::Origin origin{history::Origin::Kind::kRequest, peer, request.claimed_user, request.comment};
     log(LogLevel::kDebug, "request_received", {{"verb", std::to_string(static_cast<unsigned>(request.verb))}});
     switch (request.verb) {
+        case ipc::ControlVerb::kGroupPrepare:
+        case ipc::ControlVerb::kGroupServe:
+        case ipc::ControlVerb::kGroupStop:
+        case ipc::ControlVerb::kGroupStatus:
+            return fleet_ ? fleet_->handle(request, reconciler_, link_)
+                          : Report{{}, false, kFailed, "this node belongs to no fleet: there is no fleet.toml"};
+        case ipc::ControlVerb::kFleetStatus:
+        case ipc::ControlVerb::kFleetMove:
+        case ipc::ControlVerb::kFleetDrain:
+        case ipc::ControlVerb::kFleetUndrain: return {{}, false, kFailed, "fleetd answers this"};
         case ipc::ControlVerb::kApply:
         case ipc::ControlVerb::kApplyRemoving: return apply_asked(request, origin);
         case ipc::ControlVerb::kConfirm: return confirm();

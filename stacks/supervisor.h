@@ -17,7 +17,7 @@
 #include "stacks/children/web_keeper.h"
 #include "stacks/confirmation.h"
 #include "stacks/control_server.h"
-#include "stacks/customer_logs.h"
+#include "stacks/fleet_keeper.h"
 #include "stacks/history_keeper.h"
 #include "stacks/host/run_dir.h"
 #include "stacks/host/signals.h"
@@ -35,10 +35,11 @@ class Supervisor {
     struct Options {
         std::string config_directory;
         Program vpnd;
-        std::optional<WebKeeper::Options> web;    // nothing: no status page
-        std::optional<AuthKeeper::Options> auth;  // nothing: there is no program, and no site of IPsec comes up
-        std::optional<VpndProcess> left;          // a vpnd of an earlier stackd of this run-dir
-        std::string state_dir;                    // what outlives a reboot; "": nothing does
+        std::optional<WebKeeper::Options> web;      // nothing: no status page
+        std::optional<AuthKeeper::Options> auth;    // nothing: there is no program, and no site of IPsec comes up
+        std::optional<VpndProcess> left;            // a vpnd of an earlier stackd of this run-dir
+        std::string state_dir;                      // what outlives a reboot; "": nothing does
+        std::optional<FleetKeeper::Options> fleet;  // nothing: this node belongs to no fleet
     };
     // All references must outlive it.
     Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& signals, Options options);
@@ -90,6 +91,10 @@ class Supervisor {
     // Serves what needs no vpnd while a call waits for it. False: stop waiting.
     [[nodiscard]] bool serve_while_waiting();
     void serve_control(bool is_ready);
+    // The groups of the fleet. start_fleet(): before the first apply.
+    void start_fleet();
+    void serve_fleet(bool is_ready);
+    [[nodiscard]] Instant next_of_fleet() const;
     void handle_signals();
     // Sets the time of the next run_maintenance().
     void schedule_maintenance();
@@ -147,6 +152,7 @@ class Supervisor {
     Watchdog watchdog_;
     Reconciler reconciler_;
     std::optional<ControlServer> control_;
+    std::optional<FleetKeeper> fleet_;
     UniqueFd snapshot_listener_;  // these five are passed to vpnd, and kept for the next one
     UniqueFd adoption_listener_;
     UniqueFd timestamps_;

@@ -118,6 +118,11 @@ Status Supervisor::open_vpnd_files() {
     WARREN_TRY(make_kept_sessions());
     if (snapshot_listener_.valid()) return {};
     auto snapshot = ipc::listen_at(run_dir_.file("snapshot.sock"), 0600);
+    // fleetd reads there where peers are.
+    if (snapshot && options_.fleet) {
+        if (const Status shared = share_with(run_dir_.file("snapshot.sock"), options_.fleet->unix_group); !shared)
+            log(LogLevel::kWarn, "snapshots_not_shared", {{"reason", shared.error().what}});
+    }
     if (!snapshot) return tl::unexpected(snapshot.error());
     auto adoption = ipc::listen_at(run_dir_.file("adopt.sock"), 0600);
     if (!adoption) return tl::unexpected(adoption.error());

@@ -28,7 +28,8 @@ Result<std::size_t> take_down(const RunDir& run_dir, Kernel& kernel, std::option
         for (const std::string& customer : *customers)
             remove_stale_uapi(directory + "/" + uapi_name(customer) + ".sock");
     }
-    for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid", "statusd.pid"})
+    for (const char* name :
+         {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid", "statusd.pid", "fleet.sock", "groups"})
         ::unlink(run_dir.file(name).c_str());
     ::rmdir(run_dir.file("wireguard").c_str());
     if (!finished) return tl::unexpected(finished.error());

@@ -32,11 +32,15 @@ std::optional<Endpoint> endpoint_of(const config::Peer& peer, const ObservedUpli
 }
 
 ipc::PutPeer put_peer(const config::Customer& customer, const config::Peer& peer, const config::Secrets& secrets,
-                      std::size_t queues, const ObservedUplink& uplink) {
-    return {{peer.name, listener_of(customer, peer), peer.allowed_ips, endpoint_of(peer, uplink),
-             peer.expires.value_or(WallTime{}), limits_of(peer.limits)},
-            with_secrets(peer.tunnel, secrets),
-            queue_of(config::identity_of(peer.tunnel), queues)};
+                      std::size_t queues, const ObservedUplink& uplink, const SeenPeers& seen) {
+    const PeerIdentity identity = config::identity_of(peer.tunnel);
+    ipc::PutPeer put{{peer.name, listener_of(customer, peer), peer.allowed_ips, endpoint_of(peer, uplink),
+                      peer.expires.value_or(WallTime{})},
+                     with_secrets(peer.tunnel, secrets),
+                     queue_of(identity, queues)};
+    const auto found = seen.find(identity);
+    if (found != seen.end() && customer.group) put.seen_elsewhere = found->second;
+    return put;
 }
 
 ipc::PutListener put_listener(const ipc::ListenerId& id, Port port, const config::Generation& generation,
@@ -54,7 +58,7 @@ ipc::CustomerSettings settings_of(const config::Customer& customer) {
     ipc::CustomerSettings settings;
     settings.id = customer.id;
     settings.name = customer.name;
-    settings.suspended = customer.state == config::CustomerState::kSuspended;
+    settings.suspended = customer.state != config::CustomerState::kActive;
     settings.mtu = customer.stack.mtu;
     settings.addresses = customer.stack.addresses;
     const ipc::Limits limits = limits_of(customer.traffic.limits);
@@ -111,7 +115,7 @@ std::uint32_t enabled_of(const auto& tunnels) {
 // `held`: the customer as vpnd has it; null when that is not known.
 Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, const config::AcceptedCustomer* held,
                      const std::vector<int>& tunnel, bool has_tun, const ObservedUplink& uplink,
-                     const SecretNumbers& numbers) {
+                     const SecretNumbers& numbers, const SeenPeers& seen) {
     const config::Customer& customer = accepted.customer;
     ipc::PutCustomer put;
     put.settings = settings_of(customer);
@@ -120,6 +124,7 @@ Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, c
         put.ipsec = ipsec_customer(*customer.ipsec, accepted.secrets, numbers);
         put.connection_count = enabled_of(customer.ipsec->connections);
     }
+    put.sources = customer.sources;
     put.has_tun = has_tun;
     put.queues = static_cast<std::uint16_t>(tunnel.size());
     WARREN_TRY(link.send(std::move(put), has_tun ? tunnel : std::vector<int>{}));
@@ -127,7 +132,7 @@ Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, c
     for (const config::Peer& peer : customer.peers) {
         if (!peer.enabled) continue;
         const auto found = known.find(peer.name);
-        WARREN_TRY(send_peer(link, put_peer(customer, peer, accepted.secrets, tunnel.size(), uplink),
+        WARREN_TRY(send_peer(link, put_peer(customer, peer, accepted.secrets, tunnel.size(), uplink, seen),
                              found == known.end() ? nullptr : found->second));
     }
     for (std::size_t i = 0; customer.ipsec && i < customer.ipsec->connections.size(); ++i) {
@@ -230,7 +235,7 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
         const auto before = held_.find(id);
         const bool is_known = !delivery.full && before != held_.end();
         WARREN_TRY(send_customer(link, *accepted, is_known ? before->second.get() : nullptr, tunnel, !has_tunnel(id),
-                                 uplink, delivery.numbers));
+                                 uplink, delivery.numbers, delivery.seen));
         held[id] = accepted;
     }
 

@@ -21,6 +21,9 @@
 
 namespace warren::stacks {
 
+// Where another node of the fleet saw peers.
+using SeenPeers = std::map<PeerIdentity, Endpoint>;
+
 // One thread.
 class VpndView {
   public:
@@ -40,6 +43,7 @@ class VpndView {
         const std::set<std::string>& present;  // customers that have a file, valid or not: all others are removed
         bool full = false;                     // customers that are not put are removed, even if present
         const std::function<Status()>& before_commit;  // may be empty
+        const SeenPeers& seen;                         // of customers with a group
     };
     // Sends what is missing and waits until it is applied. kInvalid: vpnd rejected it and everything is as before;
     // other errors: the link is broken.

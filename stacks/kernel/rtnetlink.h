@@ -32,6 +32,10 @@ namespace warren::stacks::rtnetlink {
 // The VLAN may be up while `parent` is down; it works as soon as the parent is up.
 [[nodiscard]] NetlinkRequest create_vlan(const std::string& name, std::uint32_t parent, std::uint16_t vlan_id,
                                          int namespace_fd);
+// A device of a kind that needs no other and no settings: "dummy", "bridge".
+[[nodiscard]] NetlinkRequest create_plain(const std::string& name, const std::string& kind);
+// The kernel removes it after `seconds`, unless the same is put again; usable at once.
+[[nodiscard]] NetlinkRequest put_address_for(std::uint32_t index, const Prefix& prefix, std::uint32_t seconds);
 // `no_dad`: usable at once, without duplicate address detection (IPv6).
 [[nodiscard]] NetlinkRequest add_address(std::uint32_t index, const Prefix& prefix, bool no_dad);
 [[nodiscard]] NetlinkRequest remove_address(std::uint32_t index, const Prefix& prefix);
@@ -49,6 +53,8 @@ namespace warren::stacks::rtnetlink {
 // Replies. Malformed messages are skipped.
 [[nodiscard]] std::vector<Link> parse_links(Bytes messages);
 [[nodiscard]] std::vector<DeviceAddress> parse_addresses(Bytes messages, const std::vector<Link>& links);
+// How many seconds each address of a device will still be there; UINT32_MAX: for ever.
+[[nodiscard]] std::map<IpAddress, std::uint32_t> parse_lifetimes(Bytes messages, std::uint32_t index);
 [[nodiscard]] std::vector<Route> parse_routes(Bytes messages, const std::vector<Link>& links);
 // A table that is not in the dump has 0 entries.
 [[nodiscard]] NeighbourTables parse_neighbour_tables(Bytes messages);

@@ -161,6 +161,30 @@ std::vector<DeviceAddress> parse_addresses(Bytes messages, const std::vector<Lin
     return addresses;
 }
 
+std::map<IpAddress, std::uint32_t> parse_lifetimes(Bytes messages, std::uint32_t index) {
+    std::map<IpAddress, std::uint32_t> lifetimes;
+    Link device;
+    device.index = index;
+    device.name = "?";
+    NetlinkMessage message;
+    while (next_message(messages, message)) {
+        if (message.type != RTM_NEWADDR) continue;
+        const auto address = parse_address(message.payload, {device});
+        if (!address) continue;  // of another device
+        std::uint32_t valid = UINT32_MAX;
+        Bytes attributes = message.payload.subspan(std::min(sizeof(ifaddrmsg), message.payload.size()));
+        NetlinkAttribute attribute;
+        while (next_attribute(attributes, attribute)) {
+            if (attribute.type != IFA_CACHEINFO) continue;
+            ByteReader reader(attribute.value);
+            reader.take(sizeof(std::uint32_t));  // how long it is preferred
+            valid = reader.le<std::uint32_t>();
+        }
+        lifetimes[address->prefix.address] = valid;
+    }
+    return lifetimes;
+}
+
 std::vector<Route> parse_routes(Bytes messages, const std::vector<Link>& links) {
     std::vector<Route> routes;
     NetlinkMessage message;

@@ -164,6 +164,20 @@ NetlinkRequest add_address(std::uint32_t index, const Prefix& prefix, bool no_da
     return request;
 }
 
+NetlinkRequest create_plain(const std::string& name, const std::string& kind) {
+    NetlinkRequest request(RTM_NEWLINK, kCreate, link_header(0));
+    request.put(IFLA_IFNAME, name);
+    request.nest(IFLA_LINKINFO, [&] { request.put(IFLA_INFO_KIND, std::string_view(kind)); });
+    return request;
+}
+
+NetlinkRequest put_address_for(std::uint32_t index, const Prefix& prefix, std::uint32_t seconds) {
+    NetlinkRequest request = add_address(index, prefix, true);
+    const ifa_cacheinfo lifetime{seconds, seconds, 0, 0};
+    request.put(IFA_CACHEINFO, Bytes(reinterpret_cast<const std::uint8_t*>(&lifetime), sizeof lifetime));
+    return request;
+}
+
 NetlinkRequest remove_address(std::uint32_t index, const Prefix& prefix) {
     NetlinkRequest request(RTM_DELADDR, kChange, address_header(index, prefix));
     request.put(IFA_LOCAL, prefix.address);

@@ -188,6 +188,7 @@ DesiredStack desired_stack(const config::Customer& customer, const std::string& 
     stack.addresses = customer.stack.addresses;
     if (stack.queues > 1) stack.steering = steering_of(customer, stack.queues);
     if (customer.handoff) stack.handoff = desired_handoff(*customer.handoff, customer.id);
+    if (stack.handoff) stack.handoff->is_down = customer.state == config::CustomerState::kStandby;
     stack.routes = routes_to_use(customer, stack);
     add_guards(stack, stack.routes);
     stack.sysctls = stack_sysctls();
@@ -199,6 +200,9 @@ DesiredStack desired_stack(const config::Customer& customer, const std::string& 
     stack.firewall = with_policy(default_firewall(has_neighbours(customer) ? neighbours : 0, lan,
                                                   customer.stack.clamp_mss, customer.stack.devices),
                                  policy_of(customer, behind_handoff));
+    // The kernel has none over a device that is down.
+    if (stack.handoff && stack.handoff->is_down)
+        std::erase_if(stack.routes, [](const Route& route) { return route.device == kHandoffDevice; });
     for (const config::Peer& peer : customer.peers) {
         if (peer.enabled && peer.endpoint && !peer.endpoint->zone.empty())
             stack.zones.push_back({peer.name, peer.endpoint->zone});

@@ -59,6 +59,7 @@ struct Handoff {
     std::string mark;   // the alias of lan0: which handoff this is
     std::vector<Prefix> addresses;
     std::optional<std::uint16_t> mtu;  // absent: the kernel's default
+    bool is_down = false;              // another node of the fleet serves the customer: lan0 stays down
     bool operator==(const Handoff&) const = default;
 };
 

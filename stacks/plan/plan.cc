@@ -42,7 +42,8 @@ class Planner {
         if (has_handoff_) set_addresses(kHandoffDevice, handoff_addresses(), handoff_);
         set_up(kTunnelDevice, tunnel_);
         join_bridge();
-        if (has_handoff_) set_up(kHandoffDevice, handoff_);
+        if (has_handoff_ && !desired_.handoff->is_down) set_up(kHandoffDevice, handoff_);
+        if (has_handoff_ && desired_.handoff->is_down) set_down(kHandoffDevice, handoff_);
         set_routes();
         check_zones();
         return std::move(plan_);
@@ -107,6 +108,11 @@ class Planner {
         step(SetUp{device, true});
         // Setting a link up restores connected routes, but not ours, nor the IPv6 ones that were removed with the link.
         disturbed_.insert(device);
+    }
+
+    void set_down(const std::string& device, const Link* now) {
+        if (now == nullptr || !now->up) return;
+        step(SetUp{device, false});
     }
 
     [[nodiscard]] bool is_observed(const Route& route) const { return observed_routes_.contains(route); }

@@ -51,6 +51,23 @@ TEST_CASE("a static route leaves on the device behind which its gateway is, and 
     CHECK(gateway < std::find(all.begin(), all.end(), "10.1.0.0/16 via 10.43.0.9 dev vpn0"));
 }
 
+TEST_CASE("of a standby customer lan0 is down, and no route needs it; everything else is made") {
+    config::Customer customer = acme();
+    customer.handoff.emplace();
+    customer.handoff->addresses = {*parse_prefix("10.50.0.1/24")};
+    customer.stack.routes.push_back({*parse_prefix("10.60.0.0/16"), *parse_ip("10.50.0.2")});
+    const DesiredStack served = desired_stack(customer, kTestRunDir);
+    customer.state = config::CustomerState::kStandby;
+    const DesiredStack standby = desired_stack(customer, kTestRunDir);
+    CHECK_FALSE(served.handoff->is_down);
+    CHECK(standby.handoff->is_down);
+    const auto needs_lan = [](const Route& route) { return route.device == kHandoffDevice; };
+    CHECK(std::any_of(served.routes.begin(), served.routes.end(), needs_lan));
+    CHECK(std::none_of(standby.routes.begin(), standby.routes.end(), needs_lan));
+    CHECK(standby.addresses == served.addresses);
+    CHECK(standby.firewall == served.firewall);
+}
+
 TEST_CASE("a static route wins over the same AllowedIP") {
     config::Customer customer = acme();
     customer.handoff = handoff(HandoffType::kVeth, "", {"10.42.0.1/24"});

@@ -1,0 +1,306 @@
+#include "stacks/fleet_keeper.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+#include <sstream>
+#include <utility>
+
+#include "base/log.h"
+#include "crypto/keys.h"
+
+namespace warren::stacks {
+
+namespace {
+
+using Kind = ipc::ControlText::Kind;
+
+constexpr std::uint8_t kAnswerIsNo = 1;
+constexpr std::uint8_t kFailed = 4;
+constexpr off_t kMostSeen = 16 * 1024 * 1024;         // of a file of fleetd
+constexpr Duration kLongest = std::chrono::hours(1);  // that one request serves a group
+constexpr const char* kNoteFile = "groups";
+
+Report failed(std::string why) {
+    return {{}, false, kFailed, std::move(why)};
+}
+
+std::string name_of(std::uint16_t group) {
+    return "group " + std::to_string(group);
+}
+
+bool is_valid(const std::vector<IpAddress>& addresses) {
+    if (addresses.empty() || addresses.size() > ipc::kMaxGroupAddresses) return false;
+    if (addresses.size() == 2 && addresses[0].family == addresses[1].family) return false;
+    return std::none_of(addresses.begin(), addresses.end(),
+                        [](const IpAddress& address) { return address.is_unspecified(); });
+}
+
+std::string read_file(const std::string& path) {
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    struct stat about {};
+    if (!file.valid() || ::fstat(file.get(), &about) != 0 || !S_ISREG(about.st_mode) || about.st_size > kMostSeen)
+        return "";
+    std::string text(static_cast<std::size_t>(about.st_size), '\0');
+    const ssize_t size = ::pread(file.get(), text.data(), text.size(), 0);
+    text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    return text;
+}
+
+}  // namespace
+
+Result<gid_t> find_group(const std::string& name) {
+    const ::group* entry = ::getgrnam(name.c_str());
+    if (entry == nullptr)
+        return fail(ErrorCode::kNotFound, "there is no group " + name + " for fleetd; name another with --fleet-group");
+    return entry->gr_gid;
+}
+
+SeenPeers parse_seen(const std::string& text) {
+    SeenPeers out;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        const std::size_t space = line.find(' ');
+        if (space == std::string::npos) continue;
+        const auto key = crypto::parse_public_key(std::string_view(line).substr(0, space));
+        const auto endpoint = parse_endpoint(std::string_view(line).substr(space + 1));
+        if (key && endpoint) out[PeerIdentity{key->bytes}] = *endpoint;
+    }
+    return out;
+}
+
+Instant FleetKeeper::now() {
+    timespec time{};
+    ::clock_gettime(CLOCK_BOOTTIME, &time);
+    return {std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec};
+}
+
+Result<FleetKeeper> FleetKeeper::open(Options options) {
+    auto device = ServiceDevice::open();
+    if (!device) return tl::unexpected(device.error());
+    auto server = ControlServer::listen(options.run_dir + "/fleet.sock", options.unix_group);
+    if (!server) return tl::unexpected(server.error());
+    return FleetKeeper(std::move(options), std::move(*server), std::move(*device));
+}
+
+Instant FleetKeeper::next_deadline() const {
+    Instant next = kNever;
+    for (const auto& [number, group] : groups_)
+        next = std::min({next, group.until, group.begins != kLongAgo ? group.begins : kNever});
+    return next;
+}
+
+// --- requests ------------------------------------------------------------------------------------
+
+void FleetKeeper::serve_socket(Reconciler& reconciler, VpndLink& link) {
+    const auto answer = [&](const ipc::ControlRequest& request, uid_t) { return handle(request, reconciler, link); };
+    const auto generation = [&] { return reconciler.generation(); };
+    if (server_.has_waiting()) {
+        server_.serve_waiting(answer, generation);
+    } else {
+        server_.serve_one(answer, generation);
+    }
+}
+
+void FleetKeeper::serve_while_busy(const Reconciler& reconciler) {
+    server_.serve_one([&](const ipc::ControlRequest& request, uid_t) { return answer_now(request, reconciler); },
+                      [&] { return reconciler.generation(); });
+}
+
+std::optional<Report> FleetKeeper::answer_now(const ipc::ControlRequest& request, const Reconciler& /*reconciler*/) {
+    if (request.verb == ipc::ControlVerb::kGroupStatus) return status();
+    if (request.verb == ipc::ControlVerb::kGroupServe) return prolong(request);
+    return std::nullopt;
+}
+
+Report FleetKeeper::handle(const ipc::ControlRequest& request, Reconciler& reconciler, VpndLink& link) {
+    if (request.group >= config::kMostGroups) return failed("no such group: " + std::to_string(request.group));
+    switch (request.verb) {
+        case ipc::ControlVerb::kGroupServe: {
+            if (auto longer = prolong(request)) return std::move(*longer);
+            return begin(request);
+        }
+        case ipc::ControlVerb::kGroupStop: return stop(request.group, reconciler, link);
+        case ipc::ControlVerb::kGroupStatus: return status();
+        case ipc::ControlVerb::kGroupPrepare: {
+            const auto [customers, stacks] = reconciler.size_of(request.group);
+            const std::string what = name_of(request.group) + ": " + std::to_string(stacks) + " of " +
+                                     std::to_string(customers) + " stacks are made";
+            return {reconciler.customers_of(request.group), true, stacks == customers ? std::uint8_t{0} : kAnswerIsNo,
+                    what};
+        }
+        default: return failed("only requests about groups are served here");
+    }
+}
+
+Report FleetKeeper::status() const {
+    Report report;
+    for (const auto& [number, group] : groups_) {
+        std::string text = name_of(number) + " " + std::to_string(group.epoch);
+        for (const IpAddress& address : group.addresses) text += " " + to_string(address);
+        report.texts.push_back({Kind::kFact, "", text});
+    }
+    report.summary = std::to_string(groups_.size()) + " groups";
+    return report;
+}
+
+// Nothing: it is not served with this epoch and these addresses.
+std::optional<Report> FleetKeeper::prolong(const ipc::ControlRequest& request) {
+    const auto found = groups_.find(request.group);
+    if (found == groups_.end()) return std::nullopt;
+    Group& group = found->second;
+    if (request.epoch < group.epoch)
+        return failed(name_of(request.group) + " is served with epoch " + std::to_string(group.epoch));
+    if (request.addresses != group.addresses) return std::nullopt;
+    const Instant until{static_cast<std::int64_t>(std::min<std::uint64_t>(request.until, INT64_MAX))};
+    if (now() >= group.until) return std::nullopt;  // it is over, and run() ends it
+    // A late one must not shorten it: then the addresses could outlive the deadline.
+    if (until > group.until) {
+        if (const Status put = put_addresses(group.addresses, until); !put) return failed(put.error().what);
+        group.until = until;
+    }
+    group.epoch = request.epoch;
+    epochs_[request.group] = request.epoch;
+    return Report{{}, true, 0, name_of(request.group) + " is served"};
+}
+
+Report FleetKeeper::begin(const ipc::ControlRequest& request) {
+    if (!is_valid(request.addresses)) return failed("a group has one or two addresses, of different families");
+    if (request.epoch < epochs_[request.group])
+        return failed(name_of(request.group) + " has had epoch " + std::to_string(epochs_[request.group]));
+    if (groups_.contains(request.group)) return failed(name_of(request.group) + " is served otherwise; stop it first");
+    const Instant until{static_cast<std::int64_t>(std::min<std::uint64_t>(request.until, INT64_MAX))};
+    if (const Status put = put_addresses(request.addresses, until); !put) {
+        remove_addresses(request.addresses);
+        log(LogLevel::kError, "group_not_served",
+            {{"group", std::to_string(request.group)}, {"reason", put.error().what}});
+        return failed(put.error().what);
+    }
+    epochs_[request.group] = request.epoch;
+    groups_[request.group] = {request.epoch, until, request.addresses, now() + kSettle};
+    note();
+    log(LogLevel::kInfo, "group_begun",
+        {{"group", std::to_string(request.group)}, {"epoch", std::to_string(request.epoch)}});
+    return {{}, true, 0, name_of(request.group) + ": the address is there, the tunnels follow"};
+}
+
+Report FleetKeeper::stop(std::uint16_t number, Reconciler& reconciler, VpndLink& link) {
+    const auto found = groups_.find(number);
+    if (found == groups_.end()) return {{}, true, 0, name_of(number) + " is not served"};
+    remove_addresses(found->second.addresses);
+    groups_.erase(found);
+    note();
+    Report report = deliver(reconciler, link, {});
+    log(LogLevel::kInfo, "group_stopped", {{"group", std::to_string(number)}, {"summary", report.summary}});
+    report.summary = name_of(number) + " is not served any more: " + report.summary;
+    return report;
+}
+
+// --- what is due ---------------------------------------------------------------------------------
+
+void FleetKeeper::run(Reconciler& reconciler, VpndLink& link) {
+    server_.drop_silent(Instant{} + std::chrono::steady_clock::now().time_since_epoch());
+    const Instant at = now();
+    std::vector<std::uint16_t> over;
+    SeenPeers seen_now;
+    bool has_begun = false;
+    for (auto& [number, group] : groups_) {
+        if (at >= group.until) {
+            over.push_back(number);
+        } else if (group.begins != kLongAgo && at >= group.begins) {
+            group.begins = kLongAgo;
+            has_begun = true;
+            seen_now.merge(seen(number));
+        }
+    }
+    for (const std::uint16_t number : over) {
+        log(LogLevel::kWarn, "group_expired", {{"group", std::to_string(number)}});
+        remove_addresses(groups_.at(number).addresses);
+        groups_.erase(number);
+    }
+    if (over.empty() && !has_begun) return;
+    if (!over.empty()) note();
+    const Report report = deliver(reconciler, link, seen_now);
+    log(report.exit_status == 0 ? LogLevel::kInfo : LogLevel::kError, "groups_delivered",
+        {{"served", std::to_string(reconciler.served().size())},
+         {"known_endpoints", std::to_string(seen_now.size())},
+         {"summary", report.summary}});
+}
+
+Report FleetKeeper::deliver(Reconciler& reconciler, VpndLink& link, const SeenPeers& seen_now) {
+    Reconciler::Served served;
+    for (const auto& [number, group] : groups_) {
+        if (group.begins == kLongAgo) served[number] = group.addresses;
+    }
+    return reconciler.serve_groups(link, std::move(served), seen_now);
+}
+
+SeenPeers FleetKeeper::seen(std::uint16_t group) const {
+    return parse_seen(read_file(options_.directory + "/seen-" + std::to_string(group)));
+}
+
+// --- addresses -----------------------------------------------------------------------------------
+
+// Whole seconds, rounded down: the kernel counts no others, and an address must not outlive its deadline.
+Status FleetKeeper::put_addresses(const std::vector<IpAddress>& addresses, Instant until) {
+    const Instant at = now();
+    const auto left = std::chrono::floor<std::chrono::seconds>(until - at).count();
+    if (until <= at || left < 1) return fail(ErrorCode::kInvalid, "less than a second is left until the deadline");
+    if (until - at > kLongest) return fail(ErrorCode::kInvalid, "the deadline is more than an hour from now");
+    for (const IpAddress& address : addresses) WARREN_TRY(device_.put(address, static_cast<std::uint32_t>(left)));
+    return {};
+}
+
+void FleetKeeper::remove_addresses(const std::vector<IpAddress>& addresses) {
+    for (const IpAddress& address : addresses) {
+        if (const Status removed = device_.remove(address); !removed)
+            log(LogLevel::kError, "service_address_not_removed", {{"reason", removed.error().what}});
+    }
+}
+
+// For a stackd that comes after us: "7 12 192.0.2.7 2001:db8::7".
+void FleetKeeper::note() const {
+    std::string text;
+    for (const auto& [number, group] : groups_) {
+        text += std::to_string(number) + " " + std::to_string(group.epoch);
+        for (const IpAddress& address : group.addresses) text += " " + to_string(address);
+        text += "\n";
+    }
+    const std::string path = options_.run_dir + "/" + kNoteFile;
+    const UniqueFd file(::open((path + ".new").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const bool written = file.valid() &&
+                         ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                         ::rename((path + ".new").c_str(), path.c_str()) == 0;
+    if (!written) log(LogLevel::kWarn, "groups_not_noted", {{"error", std::to_string(errno)}});
+}
+
+Reconciler::Served FleetKeeper::resume() {
+    Reconciler::Served served;
+    std::istringstream lines(read_file(options_.run_dir + "/" + kNoteFile));
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        unsigned number = 0;
+        Group group;
+        if (!(words >> number >> group.epoch) || number >= config::kMostGroups) continue;
+        for (std::string word; words >> word;) {
+            if (const auto address = parse_ip(word)) group.addresses.push_back(*address);
+        }
+        const auto left = device_.left(group.addresses);
+        if (!is_valid(group.addresses) || left < std::chrono::seconds(1)) continue;
+        group.until = now() + left;
+        const auto key = static_cast<std::uint16_t>(number);
+        served[key] = group.addresses;
+        epochs_[key] = group.epoch;
+        groups_[key] = std::move(group);
+    }
+    return served;
+}
+
+}  // namespace warren::stacks
