@@ -11,7 +11,7 @@ import sys
 import rooms
 import tree
 
-DAEMONS = {"stackd": "stacks", "vpnd": "vpnd", "authd": "auth", "statusd": "web"}
+DAEMONS = {"stackd": "stacks", "vpnd": "vpnd", "authd": "auth", "statusd": "web", "fleetd": "fleet"}
 LEVELS = re.compile(r"enum class LogLevel[^{]*\{([^}]*)\}")
 LINE = re.compile(r"\blog\s*\(")
 USED = re.compile(r"(?<!set_log_level\()(?<![<>] )(?<![<>=!]= )LogLevel::(k\w+)")  # not set, not compared with

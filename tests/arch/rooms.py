@@ -58,7 +58,12 @@ MAY_INCLUDE = {
                         "stacks/listeners/uapi_socket.h"],
     "stacks": ["base/", *KEY_TYPES, "crypto/x25519.h", "crypto/hmac_sha.h", "crypto/random.h",
                "config/", "history/", "ipc/", "stacks/"],
-    "ctl/diagnosis": ["base/", "ipc/snapshot.h"],
+    # Pure values; the machine of who owns what.
+    "fleet/ownership": ["base/"],
+    "fleet/records": ["base/", "fleet/ownership/"],
+    "fleet/rim": ["base/", "ipc/channel.h", "ipc/codec.h", "ipc/control_messages.h", "ipc/snapshot.h",
+                  "fleet/ownership/", "fleet/records/"],
+    "fleet": ["base/", "config/document.h", "ipc/control_messages.h", "fleet/"],
     "ctl/files": ["base/", "config/", "crypto/secret.h", "crypto/secret_buffer.h", "ctl/command.h"],
     "ctl/ask": ["base/", "config/parse.h", "ipc/capture.h", "ipc/channel.h", "ipc/control_messages.h",
                 "ipc/disabled_peers.h", "ipc/snapshot.h"],
@@ -117,6 +122,10 @@ LIBRARY_OF = {
     "vpnd/listeners/ike": "vpnd_core",
     "vpnd": "vpnd_core",
     "stacks/plan": "stacks_plan",
+    "fleet/ownership": "fleet_ownership",
+    "fleet/records": "fleet_records",
+    "fleet/rim": "fleet",
+    "fleet": "fleet",
     **{f"stacks/{folder}": "stacks" for folder in ("kernel", "listeners", "host", "children")},
     "stacks": "stacks",
     **{f"ctl/{folder}": "ctl" for folder in ("files", "ask", "show", "commands")},
@@ -136,6 +145,7 @@ MUST_NOT_REACH = {
     "base/": ["crypto/"],
     "stacks/": ["vpnd/", "auth/"],  # never a protocol
     "auth/": ["config/", "stacks/", "vpnd/"],
+    "fleet/": ["stacks/", "vpnd/", "auth/"],
     "vpnd/": ["auth/", "config/", "stacks/"],
     "vpnd/dataplane/": ["vpnd/control/", "vpnd/wireguard/", "vpnd/ike/", "vpnd/io/"],  # knows nothing of handshakes
     # Drives engines by control/engine.h alone.
@@ -164,6 +174,8 @@ PURE = {
     "vpnd/wireguard": [],
     "vpnd/ike": [],
     "stacks/plan": [],
+    "fleet/ownership": [],
+    "fleet/records": [],
     "web/model": [],
     "ctl/diagnosis": [],
     "health": [],

@@ -1,0 +1,368 @@
+#include "fleet/daemon.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <utility>
+#include <variant>
+
+#include "base/log.h"
+#include "fleet/rim/stackd.h"
+
+namespace warren::fleet {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration kLongestTick = milliseconds(200);
+constexpr Duration kWatchPause = milliseconds(300);
+constexpr Duration kPatience = seconds(5);     // for etcd
+constexpr Duration kFollowPause = seconds(1);  // between two looks at vpnd's peers
+constexpr int kLooksPerRoster = 10;            // of these, one asks which customers a group has
+constexpr int kStackdPatience = 5;
+constexpr std::size_t kPlaceSize = 100;         // of a peer's place in a request, about
+constexpr std::size_t kMostStates = 1'000'000;  // bytes: etcd takes requests of 1.5 MB
+constexpr Duration kReturning = seconds(180);   // until then a peer without a session may only be on its way
+constexpr std::uint8_t kRefused = 4;
+
+ControlReply refused(std::string why) {
+    return {{}, kRefused, std::move(why)};
+}
+
+Ownership::Settings machine_settings(const Settings& settings) {
+    Ownership::Settings out;
+    out.me = settings.node;
+    out.groups = settings.groups;
+    return out;
+}
+
+}  // namespace
+
+Daemon::Daemon(Options options)
+    : options_(std::move(options)), machine_(machine_settings(options_.settings)), gateway_(options_.settings.etcd) {}
+
+Daemon::~Daemon() {
+    is_over_ = true;
+    if (follower_.joinable()) follower_.join();
+}
+
+Status Daemon::run(const std::function<Status()>& confine) {
+    lane_ = std::make_unique<Lane>(
+        Lane::Options{options_.run_dir + "/fleet.sock", options_.directory,
+                      options_.settings.uses_bird ? options_.settings.bird_socket : "", [this](GroupNumber group) {
+                          gateway_.call([this, group] {
+                              with_machine([&](Actions& out) { machine_.stopped(boot_time(), group, out); });
+                          });
+                      }});
+    auto control = Control::listen(options_.socket, [this](const ipc::ControlRequest& request) {
+        std::promise<ControlReply> promise;
+        auto reply = promise.get_future();
+        gateway_.call([&] { promise.set_value(answer(request)); });
+        while (reply.wait_for(milliseconds(100)) != std::future_status::ready) {
+            if (is_over_) return refused("fleetd ends");
+        }
+        return reply.get();
+    });
+    if (!control) return tl::unexpected<Error>(control.error());
+    control_ = std::move(*control);
+    follower_ = std::thread([this] { follow_peers(); });
+    WARREN_TRY(confine());
+    log(LogLevel::kInfo, "service_started", {{"node", options_.settings.node}});
+    read_states();
+    tick();
+    gateway_.run();
+    is_over_ = true;
+    control_.reset();
+    lane_.reset();  // what is served ends at its deadline
+    log(LogLevel::kInfo, "service_stopped");
+    return {};
+}
+
+template <typename Call>
+void Daemon::with_machine(const Call& call) {
+    Actions actions;
+    call(actions);
+    act(actions);
+}
+
+void Daemon::tick() {
+    with_machine([&](Actions& out) { machine_.run(boot_time(), out); });
+    const Instant now = boot_time();
+    const Instant next = machine_.next_deadline();
+    const Duration pause = next <= now ? Duration(milliseconds(1)) : std::min<Duration>(next - now, kLongestTick);
+    gateway_.after(pause, [this] { tick(); });
+}
+
+void Daemon::act(const Actions& actions) {
+    for (const Action& action : actions) std::visit([this](const auto& one) { perform(one); }, action);
+}
+
+// --- etcd ----------------------------------------------------------------------------------------
+
+void Daemon::note_etcd(const Status& status) {
+    const std::string problem = status ? "" : status.error().what;
+    if (std::exchange(etcd_problem_, problem) == problem) return;
+    if (problem.empty()) {
+        log(LogLevel::kInfo, "etcd_answers");
+    } else {
+        log(LogLevel::kError, "etcd_does_not_answer", {{"reason", problem}});
+    }
+}
+
+void Daemon::perform(const SendBeat& beat) {
+    const std::int64_t wall =
+        std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    const std::string body =
+        beat_request(options_.settings.node, beat.fence, {beat.number, wall, machine_.is_draining()});
+    const Instant sent = boot_time();
+    gateway_.ask(kTransactionTarget, body, kPatience, [this, beat, sent](const Result<std::string>& text) {
+        const auto answer = text ? parse_answer(*text) : tl::unexpected<Error>(text.error());
+        note_etcd(answer ? Status() : tl::unexpected<Error>(answer.error()));
+        if (!answer) return;
+        if (answer->accepted) {
+            log(LogLevel::kDebug, "beat_accepted");
+        } else {
+            log(LogLevel::kWarn, "beat_refused");
+        }
+        with_machine([&](Actions& out) {
+            machine_.beat_answered(boot_time(), {beat.number, sent, beat.fence, answer->revision, answer->accepted},
+                                   out);
+        });
+    });
+}
+
+void Daemon::perform(const Read& /*read*/) {
+    gateway_.ask(kTransactionTarget, read_request(options_.settings.node), kPatience,
+                 [this](const Result<std::string>& text) {
+                     const auto answer = text ? parse_read(*text) : tl::unexpected<Error>(text.error());
+                     note_etcd(answer ? Status() : tl::unexpected<Error>(answer.error()));
+                     if (!answer) return;
+                     if (!is_watching_) watch(answer->revision + 1);
+                     with_machine([&](Actions& out) { machine_.read_answered(boot_time(), *answer, out); });
+                 });
+}
+
+void Daemon::perform(const Change& change) {
+    log(LogLevel::kInfo, change.victim.empty() ? "group_change_asked" : "group_take_asked",
+        {{"group", std::to_string(change.group)},
+         {"owner", change.owner},
+         {"epoch", std::to_string(change.epoch)},
+         {"from", change.victim}});
+    gateway_.ask(
+        kTransactionTarget, change_request(change), kPatience, [this, change](const Result<std::string>& text) {
+            const auto answer = text ? parse_answer(*text) : tl::unexpected<Error>(text.error());
+            if (!answer) return;  // whether it came true is told by a watch
+            log(LogLevel::kInfo, answer->accepted ? "group_changed" : "group_change_refused",
+                {{"group", std::to_string(change.group)},
+                 {"owner", change.owner},
+                 {"epoch", std::to_string(change.epoch)}});
+            with_machine([&](Actions& out) {
+                machine_.change_answered(boot_time(), {change.number, answer->revision, answer->accepted}, out);
+            });
+        });
+}
+
+void Daemon::watch(Revision from) {
+    is_watching_ = true;
+    gateway_.watch(
+        kWatchTarget, watch_request(from),
+        [this](const std::string& line) {
+            const auto watched = parse_watched(line);
+            if (watched) return take(*watched);
+            log(LogLevel::kWarn, "watch_ended", {{"reason", watched.error().what}});
+            is_watching_ = false;
+            with_machine([&](Actions& out) { machine_.read_again(boot_time(), out); });
+            read_states();
+        },
+        [this](const std::string& why) {
+            if (!is_watching_) return;
+            log(LogLevel::kWarn, "watch_ended", {{"reason", why}});
+            gateway_.after(kWatchPause, [this] {
+                is_watching_ = false;
+                with_machine([&](Actions& out) { machine_.read_again(boot_time(), out); });
+                read_states();
+            });
+        });
+}
+
+// An event is as old as the change that it tells of, whatever etcd knows by now.
+void Daemon::take(const Watched& watched) {
+    for (const Changed& changed : watched.changes) {
+        if (const auto* group = std::get_if<GroupChanged>(&changed)) {
+            with_machine([&](Actions& out) {
+                machine_.group_seen(boot_time(), group->group, group->record, group->record.changed, out);
+            });
+        } else if (const auto* beat = std::get_if<BeatChanged>(&changed)) {
+            with_machine([&](Actions& out) {
+                machine_.beat_seen(boot_time(), beat->node, beat->beat, beat->beat.changed, out);
+            });
+        } else if (const auto* state = std::get_if<StateChanged>(&changed)) {
+            learn(*state);
+        }
+    }
+}
+
+// --- who is where --------------------------------------------------------------------------------
+
+void Daemon::learn(const StateChanged& state) {
+    if (state.group < options_.settings.groups) states_[state.group][state.customer] = state.places;
+}
+
+void Daemon::read_states() {
+    gateway_.ask(kRangeTarget, states_request(), kPatience, [this](const Result<std::string>& text) {
+        const auto states = text ? parse_states(*text) : tl::unexpected<Error>(text.error());
+        if (!states) {
+            gateway_.after(seconds(1), [this] { read_states(); });
+            return;
+        }
+        for (const StateChanged& state : *states) {
+            if (!machine_.is_served(state.group)) learn(state);
+        }
+    });
+}
+
+std::string Daemon::seen_text(GroupNumber group) const {
+    std::string out;
+    const auto found = states_.find(group);
+    if (found == states_.end()) return out;
+    for (const auto& [customer, places] : found->second) {
+        for (const auto& [key, place] : places) out += key + " " + place + "\n";
+    }
+    return out;
+}
+
+void Daemon::follow_peers() {
+    PeerPlacesReader reader(options_.run_dir + "/snapshot.sock");
+    for (int look = 0; !is_over_; ++look) {
+        if (look % kLooksPerRoster == 0) {
+            std::map<GroupNumber, std::set<std::string>> customers;
+            for (GroupNumber group = 0; group < options_.settings.groups && !is_over_; ++group) {
+                ipc::ControlRequest request;
+                request.verb = ipc::ControlVerb::kGroupPrepare;
+                request.group = group;
+                const auto reply = ask_stackd(options_.run_dir + "/fleet.sock", request, kStackdPatience);
+                if (!reply) break;
+                for (const ipc::ControlText& text : reply->texts) customers[group].insert(text.customer);
+            }
+            gateway_.call([this, customers] { customers_ = customers; });
+        }
+        if (reader.update()) gateway_.call([this, places = reader.places()] { write_states(places); });
+        for (Duration slept{}; slept < kFollowPause && !is_over_; slept += milliseconds(100))
+            std::this_thread::sleep_for(milliseconds(100));
+    }
+}
+
+// Only of groups that are served here: of all others vpnd knows nothing. Whoever serves one is its only writer.
+void Daemon::write_states(const std::map<std::string, PeerPlaces>& places) {
+    if (writes_states_) return;  // the next look comes soon
+    for (const auto& [group, customers] : customers_) {
+        if (!machine_.is_served(group) || !begun_.contains(group)) continue;
+        std::map<std::string, PeerPlaces> changed;
+        std::size_t size = 0;
+        for (const std::string& customer : customers) {
+            const auto now = places.find(customer);
+            if (now == places.end() || changed.size() == kStatesAtOnce) continue;
+            const auto& known = states_[group];
+            const auto before = known.find(customer);
+            if (before == known.end() ? now->second.empty() : before->second == now->second) continue;
+            PeerPlaces all = now->second;
+            // Right after a takeover most are on their way; where they were is not forgotten by that.
+            const bool is_fresh = boot_time() - begun_.at(group) < kReturning;
+            if (is_fresh && before != known.end()) all.insert(before->second.begin(), before->second.end());
+            if (before != known.end() && before->second == all) continue;
+            size += all.size() * kPlaceSize;
+            if (size > kMostStates && !changed.empty()) break;
+            changed[customer] = std::move(all);
+        }
+        if (changed.empty()) continue;
+        writes_states_ = true;
+        gateway_.ask(kTransactionTarget, state_request(group, changed), kPatience,
+                     [this, group = group, changed](const Result<std::string>& text) {
+                         writes_states_ = false;
+                         if (!text) return;
+                         for (const auto& [customer, now] : changed) states_[group][customer] = now;
+                     });
+        return;
+    }
+}
+
+// --- stackd --------------------------------------------------------------------------------------
+
+void Daemon::perform(const Serve& serve) {
+    Lane::Wish wish{serve.group, true, serve.epoch, serve.until, options_.settings.addresses_of(serve.group), ""};
+    if (begun_.emplace(serve.group, boot_time()).second) {
+        wish.seen = seen_text(serve.group);
+        log(LogLevel::kInfo, "group_served",
+            {{"group", std::to_string(serve.group)}, {"epoch", std::to_string(serve.epoch)}});
+    }
+    lane_->push(std::move(wish));
+}
+
+void Daemon::perform(const Stop& stop) {
+    begun_.erase(stop.group);
+    log(LogLevel::kInfo, "group_stopped", {{"group", std::to_string(stop.group)}});
+    Lane::Wish wish;
+    wish.group = stop.group;
+    lane_->push(std::move(wish));
+}
+
+// --- vpnctl --------------------------------------------------------------------------------------
+
+ControlReply Daemon::status() const {
+    const Instant now = boot_time();
+    ControlReply reply;
+    const auto fact = [&reply](std::string text) {
+        reply.texts.push_back({ipc::ControlText::Kind::kFact, "", std::move(text)});
+    };
+    for (const Ownership::NodeView& node : machine_.nodes(now)) {
+        fact(fmt::format("node {}: {}{}{}", node.name, node.is_alive ? "alive" : "gone",
+                         node.is_draining ? ", drains" : "", node.name == options_.settings.node ? ", this one" : ""));
+    }
+    for (const Ownership::GroupView& group : machine_.groups(now)) {
+        std::string addresses;
+        for (const IpAddress& address : options_.settings.addresses_of(group.group))
+            addresses += " " + to_string(address);
+        fact(fmt::format("group {}: owner {}, epoch {}, standby {}, at{}{}", group.group,
+                         group.record.owner.empty() ? "nobody" : group.record.owner, group.record.epoch,
+                         group.standby.empty() ? "nobody" : group.standby, addresses,
+                         group.is_served ? ", served here" : ""));
+    }
+    const bool is_valid = machine_.is_valid(now);
+    fact(is_valid ? fmt::format("etcd: this node is valid for another {:.1f} s",
+                                static_cast<double>((machine_.valid_until() - now).count()) / 1e9)
+                  : "etcd: this node may serve nothing: " +
+                        (etcd_problem_.empty() ? "no beat was accepted yet" : etcd_problem_));
+    reply.exit_status = is_valid ? 0 : 1;
+    return reply;
+}
+
+ControlReply Daemon::answer(const ipc::ControlRequest& request) {
+    switch (request.verb) {
+        case ipc::ControlVerb::kFleetStatus: return status();
+        case ipc::ControlVerb::kFleetMove: {
+            std::string why;
+            with_machine([&](Actions& out) { why = machine_.move(boot_time(), request.group, request.peer, out); });
+            if (!why.empty()) return refused(why);
+            return {
+                {},
+                0,
+                fmt::format("group {} goes to {}", request.group, request.peer.empty() ? "its standby" : request.peer)};
+        }
+        case ipc::ControlVerb::kFleetDrain:
+        case ipc::ControlVerb::kFleetUndrain: {
+            const bool drains = request.verb == ipc::ControlVerb::kFleetDrain;
+            with_machine([&](Actions& out) { machine_.drain(boot_time(), drains, out); });
+            return {{},
+                    0,
+                    drains ? "this node gives its groups away, one after the other, and takes none"
+                           : "this node takes groups again"};
+        }
+        default: return refused("stackd answers this");
+    }
+}
+
+}  // namespace warren::fleet

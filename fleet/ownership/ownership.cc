@@ -1,0 +1,347 @@
+#include "fleet/ownership/ownership.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace warren::fleet {
+
+// FNV-1a, and a last mix, so that names that differ in one digit do not share their order.
+std::uint64_t rank(GroupNumber group, const std::string& node) {
+    std::uint64_t hash = 0xcbf29ce484222325;
+    const auto add = [&hash](std::uint8_t byte) { hash = (hash ^ byte) * 0x100000001b3; };
+    for (const char letter : node) add(static_cast<std::uint8_t>(letter));
+    add(static_cast<std::uint8_t>(group >> 8U));
+    add(static_cast<std::uint8_t>(group & 0xffU));
+    hash ^= hash >> 33U;
+    hash *= 0xff51afd7ed558ccd;
+    return hash ^ (hash >> 33U);
+}
+
+// --- what is known -------------------------------------------------------------------------------
+
+// Answers and watches come in any order: what is older than what is known changes nothing.
+void Ownership::learn(Instant now, GroupNumber number, const GroupRecord& record, Revision revision) {
+    if (number >= settings_.groups) return;
+    Group& group = groups_[number];
+    if (revision < group.revision) return;
+    group.revision = revision;
+    if (group.ownerless_since == kLongAgo) group.ownerless_since = now;
+    if (group.is_known && group.record == record) return;
+    // What an earlier process of ours has begun to give may still be given.
+    if (record.changed != group.record.changed) group.is_given = !group.is_known && record.owner == settings_.me;
+    group.is_known = true;
+    group.record = record;
+}
+
+void Ownership::learn(Instant now, const std::string& name, const ReadAnswer::Beat& beat, Revision revision) {
+    Node& node = nodes_[name];
+    if (revision < node.revision) return;
+    node.revision = revision;
+    node.is_draining = beat.is_draining;
+    if (beat.changed == node.changed) return;
+    node.changed = beat.changed;
+    node.first_seen = now;
+}
+
+bool Ownership::may_serve(const Group& group) const {
+    return has_read_ && group.record.owner == settings_.me && !group.is_given;
+}
+
+bool Ownership::is_alive(Instant now, const std::string& name) const {
+    if (name == settings_.me) return is_valid(now);
+    const auto found = nodes_.find(name);
+    return found != nodes_.end() && now - found->second.first_seen < settings_.take;
+}
+
+std::vector<std::string> Ownership::ranked(Instant now, GroupNumber group, const std::string& but) const {
+    std::vector<std::string> names;
+    for (const auto& [name, node] : nodes_) {
+        const bool drains = name == settings_.me ? is_draining_ : node.is_draining;
+        if (name != but && !drains && is_alive(now, name)) names.push_back(name);
+    }
+    if (!nodes_.contains(settings_.me) && but != settings_.me && !is_draining_ && is_valid(now))
+        names.push_back(settings_.me);
+    std::sort(names.begin(), names.end(),
+              [group](const auto& a, const auto& b) { return rank(group, a) > rank(group, b); });
+    return names;
+}
+
+// --- time ----------------------------------------------------------------------------------------
+
+void Ownership::run(Instant now, Actions& out) {
+    settle(now, out);
+}
+
+// After each event: what follows from what is known and from the time. Validity comes first, so that an answer which
+// waited for us while we did not run never hides that it ran out.
+void Ownership::settle(Instant now, Actions& out) {
+    lapse(now, out);
+    if (!read_awaited_ && (!has_read_ || !knows_fence_)) send_read(now, out);
+    if (now - read_sent_ >= (read_awaited_ ? settings_.answer : settings_.again)) send_read(now, out);
+    if (knows_fence_ && now >= beat_at_) {
+        out.emplace_back(SendBeat{++number_, fence_});
+        beat_at_ = now + settings_.beat;
+    }
+    if (change_ && now - change_->sent >= settings_.take) change_.reset();  // its answer is lost; a watch tells
+    if (is_valid(now)) {
+        serve_all(out);
+        give(now, out);
+        take(now, out);
+    }
+    plan_next(now);
+}
+
+void Ownership::plan_next(Instant now) {
+    next_ = knows_fence_ ? beat_at_ : kNever;
+    if (valid_until_ > now) next_ = std::min(next_, valid_until_);
+    next_ = std::min(next_, read_sent_ + (read_awaited_ ? settings_.answer : settings_.again));
+    if (!is_valid(now) || !has_read_ || change_ || giving_) return;
+    for (const auto& [number, group] : groups_) {
+        const Instant at = take_at(now, number, group);
+        if (at > now) next_ = std::min(next_, at);
+    }
+}
+
+void Ownership::lapse(Instant now, Actions& out) {
+    if (is_valid(now) || valid_until_ == kLongAgo) return;
+    valid_until_ = kLongAgo;
+    has_read_ = false;
+    read_awaited_ = false;  // an answer that is on its way is older than the beat that comes
+    while (!serving_.empty()) stop(serving_.begin()->first, out);
+}
+
+void Ownership::stop(GroupNumber group, Actions& out) {
+    serving_.erase(group);
+    out.emplace_back(Stop{group});
+}
+
+void Ownership::send_read(Instant now, Actions& out) {
+    read_awaited_ = true;
+    read_sent_ = now;
+    out.emplace_back(Read{++number_});
+}
+
+void Ownership::read_again(Instant now, Actions& out) {
+    send_read(now, out);
+    settle(now, out);
+}
+
+// --- beats ---------------------------------------------------------------------------------------
+
+void Ownership::beat_answered(Instant now, const BeatAnswer& answer, Actions& out) {
+    lapse(now, out);
+    if (!answer.accepted) {
+        if (knows_fence_ && answer.fence != fence_) return settle(now, out);  // we know already
+        // Somebody took us for dead. Everything that we know may be over.
+        valid_until_ = kLongAgo;
+        has_read_ = false;
+        knows_fence_ = false;
+        read_barrier_ = std::max(read_barrier_, answer.revision);
+        while (!serving_.empty()) stop(serving_.begin()->first, out);
+        send_read(now, out);
+        return settle(now, out);
+    }
+    const bool was_valid = is_valid(now);
+    valid_until_ = std::max(valid_until_, answer.sent + settings_.own);
+    if (!is_valid(now)) {
+        valid_until_ = kLongAgo;
+        return settle(now, out);
+    }
+    if (!was_valid) {
+        valid_since_ = now;
+        has_read_ = false;
+        read_barrier_ = std::max(read_barrier_, answer.revision);
+        send_read(now, out);
+    } else if (has_read_) {
+        for (const auto& [group, epoch] : serving_) out.emplace_back(Serve{group, epoch, valid_until_});
+    }
+    settle(now, out);
+}
+
+void Ownership::read_answered(Instant now, const ReadAnswer& answer, Actions& out) {
+    lapse(now, out);
+    for (GroupNumber number = 0; number < settings_.groups; ++number) {
+        const auto found = answer.groups.find(number);
+        learn(now, number, found == answer.groups.end() ? GroupRecord() : found->second, answer.revision);
+    }
+    for (const auto& [name, beat] : answer.beats) learn(now, name, beat, answer.revision);
+    std::erase_if(nodes_, [&](const auto& each) {
+        return each.second.revision < answer.revision && !answer.beats.contains(each.first);
+    });
+    if (answer.revision >= read_barrier_) {
+        read_awaited_ = false;
+        fence_ = answer.fence;
+        knows_fence_ = true;
+        has_read_ = true;
+    }
+    settle(now, out);
+}
+
+// --- groups --------------------------------------------------------------------------------------
+
+void Ownership::group_seen(Instant now, GroupNumber group, const GroupRecord& record, Revision revision, Actions& out) {
+    lapse(now, out);
+    learn(now, group, record, revision);
+    settle(now, out);
+}
+
+void Ownership::beat_seen(Instant now, const std::string& node, const ReadAnswer::Beat& beat, Revision revision,
+                          Actions& out) {
+    lapse(now, out);
+    learn(now, node, beat, revision);
+    settle(now, out);
+}
+
+void Ownership::serve_all(Actions& out) {
+    for (const auto& [number, group] : groups_) {
+        const auto served = serving_.find(number);
+        const bool is_giving = giving_ && giving_->group == number;
+        if (!may_serve(group) || is_giving) {
+            if (served != serving_.end()) stop(number, out);
+        } else if (served == serving_.end() || served->second != group.record.epoch) {
+            serving_[number] = group.record.epoch;
+            out.emplace_back(Serve{number, group.record.epoch, valid_until_});
+        }
+    }
+}
+
+Instant Ownership::take_at(Instant now, GroupNumber number, const Group& group) const {
+    const std::string& owner = group.record.owner;
+    if (owner == settings_.me && !group.is_given) return kNever;
+    Instant gone = group.ownerless_since;
+    if (owner == settings_.me) {
+        // Given, and the answer is lost. What is written anew cannot be given by the old change any more.
+        return change_ ? kNever : now;
+    }
+    if (group.record.changed != 0) {
+        const auto found = nodes_.find(owner);
+        if (found == nodes_.end()) {
+            gone = std::max(valid_since_, group.ownerless_since) + settings_.take;  // it never had a beat
+        } else {
+            gone = found->second.first_seen + settings_.take;
+        }
+    }
+    const std::vector<std::string> order = ranked(now, number, owner);
+    const auto place = std::find(order.begin(), order.end(), settings_.me) - order.begin();
+    return gone + settings_.later * place;
+}
+
+void Ownership::take(Instant now, Actions& out) {
+    if (!has_read_) return;
+    for (const auto& [number, group] : groups_) {
+        if (change_ || giving_) return;
+        if (is_draining_ && group.record.owner != settings_.me) continue;
+        if (take_at(now, number, group) > now) continue;
+        const auto victim = nodes_.find(group.record.owner);
+        const bool from_other = group.record.changed != 0 && group.record.owner != settings_.me;
+        Change change;
+        change.group = number;
+        change.group_changed = group.record.changed;
+        change.owner = settings_.me;
+        change.epoch = group.record.epoch + 1;
+        if (from_other) {
+            change.victim = group.record.owner;
+            change.beat_changed = victim == nodes_.end() ? 0 : victim->second.changed;
+        }
+        send(now, std::move(change), out);
+    }
+}
+
+void Ownership::send(Instant now, Change change, Actions& out) {
+    change.number = ++number_;
+    change_ = InFlight{change.number, change, now};
+    out.emplace_back(std::move(change));
+}
+
+void Ownership::change_answered(Instant now, const ChangeAnswer& answer, Actions& out) {
+    lapse(now, out);
+    if (!change_ || change_->number != answer.number) return settle(now, out);
+    const Change done = change_->change;
+    change_.reset();
+    if (answer.accepted) {
+        learn(now, done.group, {done.owner, done.epoch, answer.revision}, answer.revision);
+    } else {
+        send_read(now, out);  // what was known is not so
+    }
+    settle(now, out);
+}
+
+// --- giving --------------------------------------------------------------------------------------
+
+std::string Ownership::move(Instant now, GroupNumber number, const std::string& to, Actions& out) {
+    lapse(now, out);
+    const auto found = groups_.find(number);
+    if (found == groups_.end() || !serving_.contains(number)) return "this node does not serve that group";
+    if (giving_ || change_) return "another group changes its owner right now; try again in a moment";
+    const std::vector<std::string> order = ranked(now, number, settings_.me);
+    if (order.empty()) return "there is no other node that could serve it";
+    const std::string next = to.empty() ? order.front() : to;
+    if (next == settings_.me) return "this node serves it already";
+    if (std::find(order.begin(), order.end(), next) == order.end())
+        return "node " + next + " is not known, gives no sign of life, or drains";
+    begin_giving(now, number, next, out);
+    settle(now, out);
+    return "";
+}
+
+void Ownership::drain(Instant now, bool drains, Actions& out) {
+    is_draining_ = drains;
+    beat_at_ = now;  // the others learn it at once
+    settle(now, out);
+}
+
+void Ownership::stopped(Instant now, GroupNumber group, Actions& out) {
+    lapse(now, out);
+    if (giving_ && giving_->group == group) giving_->is_stopped = true;
+    settle(now, out);
+}
+
+void Ownership::give(Instant now, Actions& out) {
+    // Whoever does not say that it has stopped has lost the address by then.
+    if (giving_ && now - giving_->since > settings_.own + settings_.later) giving_->is_stopped = true;
+    if (giving_ && giving_->is_stopped && !change_) {
+        const Group& group = groups_[giving_->group];
+        if (has_read_ && group.record.owner == settings_.me) {
+            Change change;
+            change.group = giving_->group;
+            change.group_changed = group.record.changed;
+            change.owner = giving_->to;
+            change.epoch = group.record.epoch + 1;
+            send(now, std::move(change), out);
+        }
+        giving_.reset();
+    }
+    if (!is_draining_ || giving_ || change_ || serving_.empty()) return;
+    const GroupNumber number = serving_.begin()->first;
+    const std::vector<std::string> order = ranked(now, number, settings_.me);
+    if (order.empty()) return;  // it stays here: nobody else could serve it
+    begin_giving(now, number, order.front(), out);
+}
+
+void Ownership::begin_giving(Instant now, GroupNumber number, const std::string& to, Actions& out) {
+    giving_ = Giving{number, to, now};
+    groups_[number].is_given = true;
+    stop(number, out);
+}
+
+// --- for people ----------------------------------------------------------------------------------
+
+std::vector<Ownership::NodeView> Ownership::nodes(Instant now) const {
+    std::vector<NodeView> out;
+    for (const auto& [name, node] : nodes_) {
+        const bool drains = name == settings_.me ? is_draining_ : node.is_draining;
+        out.push_back({name, is_alive(now, name), drains, now - node.first_seen});
+    }
+    return out;
+}
+
+std::vector<Ownership::GroupView> Ownership::groups(Instant now) const {
+    std::vector<GroupView> out;
+    for (const auto& [number, group] : groups_) {
+        const std::vector<std::string> order = ranked(now, number, group.record.owner);
+        out.push_back({number, group.record, serving_.contains(number), order.empty() ? "" : order.front()});
+    }
+    return out;
+}
+
+}  // namespace warren::fleet

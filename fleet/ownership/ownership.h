@@ -1,0 +1,219 @@
+// Which groups of the fleet this node serves, and until when: the rules of docs/fleet.md, as a machine of events and
+// actions. PURE.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.h"
+
+namespace warren::fleet {
+
+using Revision = std::uint64_t;  // of etcd: grows with each change of any key
+using GroupNumber = std::uint16_t;
+
+// What etcd holds of a group. `changed`: the revision of its last change; 0: it has no record yet.
+struct GroupRecord {
+    std::string owner;
+    std::uint64_t epoch = 0;
+    Revision changed = 0;
+    bool operator==(const GroupRecord&) const = default;
+};
+
+// --- actions -------------------------------------------------------------------------------------
+
+// if changed(fence/ME) = fence: put beat/ME. The moment of the call that asked for it is the one it was sent at, so it
+// must be sent at once.
+struct SendBeat {
+    std::uint64_t number = 0;
+    Revision fence = 0;
+};
+// All groups, all beats and fence/ME, as one linearizable read.
+struct Read {
+    std::uint64_t number = 0;
+};
+// if changed(groups/N) = group_changed and, with a victim, changed(beat/VICTIM) = beat_changed:
+// put groups/N {owner, epoch}, and, with a victim, put fence/VICTIM.
+struct Change {
+    std::uint64_t number = 0;
+    GroupNumber group = 0;
+    Revision group_changed = 0;
+    std::string owner;
+    std::uint64_t epoch = 0;
+    std::string victim;  // "": it is given, or had no owner
+    Revision beat_changed = 0;
+};
+// Serve the group, once more when it is served already, until `until` and no longer.
+struct Serve {
+    GroupNumber group = 0;
+    std::uint64_t epoch = 0;
+    Instant until;
+};
+// Answered by Ownership::stopped().
+struct Stop {
+    GroupNumber group = 0;
+};
+using Action = std::variant<SendBeat, Read, Change, Serve, Stop>;
+using Actions = std::vector<Action>;
+
+// --- events --------------------------------------------------------------------------------------
+
+// `revision` of each is etcd's when it answered.
+struct BeatAnswer {
+    std::uint64_t number = 0;
+    Instant sent;        // noted before it was sent
+    Revision fence = 0;  // it was sent with
+    Revision revision = 0;
+    bool accepted = false;
+};
+struct ReadAnswer {
+    Revision revision = 0;
+    Revision fence = 0;
+    std::map<GroupNumber, GroupRecord> groups;
+    struct Beat {
+        Revision changed = 0;
+        bool is_draining = false;
+    };
+    std::map<std::string, Beat> beats;
+};
+struct ChangeAnswer {
+    std::uint64_t number = 0;
+    Revision revision = 0;
+    bool accepted = false;
+};
+
+// One node's part in owning groups. No I/O, no clock; every call appends to `out`. Instants are of this node's
+// CLOCK_BOOTTIME and must not go back; a call may come late. One thread.
+//
+// A group is served while all hold: its record names us; our validity has not run out, which is counted from the
+// sending of the last beat that was accepted; since validity ran out last, or a beat was refused, all groups were read
+// anew; and we are not giving it away.
+class Ownership {
+  public:
+    struct Settings {
+        std::string me;
+        GroupNumber groups = 1;
+        Duration beat = std::chrono::milliseconds(500);
+        Duration own = std::chrono::seconds(5);     // a beat makes us valid for so long
+        Duration take = std::chrono::seconds(6);    // a node without a new beat for so long is gone
+        Duration later = std::chrono::seconds(1);   // the second by rank waits so much longer than the first, and so on
+        Duration answer = std::chrono::seconds(2);  // without one for so long, a read is sent anew
+        Duration again = std::chrono::seconds(10);  // reads follow each other, for what a watch has lost
+    };
+    explicit Ownership(Settings settings) : settings_(std::move(settings)) {}
+
+    void run(Instant now, Actions& out);
+    [[nodiscard]] Instant next_deadline() const { return next_; }
+
+    void beat_answered(Instant now, const BeatAnswer& answer, Actions& out);
+    void read_answered(Instant now, const ReadAnswer& answer, Actions& out);
+    void change_answered(Instant now, const ChangeAnswer& answer, Actions& out);
+    // From a watch. An older revision than what is known changes nothing.
+    void group_seen(Instant now, GroupNumber group, const GroupRecord& record, Revision revision, Actions& out);
+    void beat_seen(Instant now, const std::string& node, const ReadAnswer::Beat& beat, Revision revision, Actions& out);
+    // The watch broke off, or skipped something.
+    void read_again(Instant now, Actions& out);
+    // The group is not served any more.
+    void stopped(Instant now, GroupNumber group, Actions& out);
+
+    // An operator's wishes. Why not; "": it is begun.
+    [[nodiscard]] std::string move(Instant now, GroupNumber group, const std::string& to, Actions& out);
+    void drain(Instant now, bool drains, Actions& out);
+
+    // For people.
+    struct NodeView {
+        std::string name;
+        bool is_alive = false;
+        bool is_draining = false;
+        Duration beat_age{};
+    };
+    struct GroupView {
+        GroupNumber group = 0;
+        GroupRecord record;
+        bool is_served = false;  // here
+        std::string standby;
+    };
+    [[nodiscard]] std::vector<NodeView> nodes(Instant now) const;
+    [[nodiscard]] std::vector<GroupView> groups(Instant now) const;
+    [[nodiscard]] bool is_valid(Instant now) const { return now < valid_until_; }
+    [[nodiscard]] Instant valid_until() const { return valid_until_; }
+    [[nodiscard]] bool is_draining() const { return is_draining_; }
+    [[nodiscard]] bool is_served(GroupNumber group) const { return serving_.contains(group); }
+
+  private:
+    struct Node {
+        Revision changed = 0;
+        Revision revision = 0;  // at which that was known
+        Instant first_seen;     // of `changed`
+        bool is_draining = false;
+    };
+    struct Group {
+        GroupRecord record;
+        Revision revision = 0;  // at which the record was known
+        Instant ownerless_since = kLongAgo;
+        bool is_known = false;  // the record was read
+        // It was stopped to be given, and until its record has changed it is not served: the giving may still come
+        // true, however late. A record that we want to serve all the same is written anew.
+        bool is_given = false;
+    };
+    // A change of ours whose answer is awaited.
+    struct InFlight {
+        std::uint64_t number = 0;
+        Change change;
+        Instant sent;
+    };
+    // A group that is stopped, and then given.
+    struct Giving {
+        GroupNumber group = 0;
+        std::string to;
+        Instant since;
+        bool is_stopped = false;
+    };
+
+    void settle(Instant now, Actions& out);
+    void lapse(Instant now, Actions& out);
+    void serve_all(Actions& out);
+    void stop(GroupNumber group, Actions& out);
+    void take(Instant now, Actions& out);
+    void give(Instant now, Actions& out);
+    void begin_giving(Instant now, GroupNumber group, const std::string& to, Actions& out);
+    void plan_next(Instant now);
+    void send(Instant now, Change change, Actions& out);
+    void send_read(Instant now, Actions& out);
+    void learn(Instant now, GroupNumber group, const GroupRecord& record, Revision revision);
+    void learn(Instant now, const std::string& node, const ReadAnswer::Beat& beat, Revision revision);
+    [[nodiscard]] bool may_serve(const Group& group) const;
+    [[nodiscard]] bool is_alive(Instant now, const std::string& node) const;
+    // Nodes that may serve the group, the first by rank first; without `but` and those that drain.
+    [[nodiscard]] std::vector<std::string> ranked(Instant now, GroupNumber group, const std::string& but) const;
+    // When we take the group, as things are; kNever: not.
+    [[nodiscard]] Instant take_at(Instant now, GroupNumber number, const Group& group) const;
+
+    Settings settings_;
+    Instant next_ = kLongAgo;
+    Instant beat_at_ = kLongAgo;
+    std::uint64_t number_ = 0;
+    Instant valid_until_ = kLongAgo;
+    Instant valid_since_ = kLongAgo;
+    bool has_read_ = false;      // since validity ran out, or a beat was refused
+    Revision read_barrier_ = 0;  // a read must not be older
+    Instant read_sent_ = kLongAgo;
+    bool read_awaited_ = false;
+    Revision fence_ = 0;
+    bool knows_fence_ = false;
+    std::map<GroupNumber, Group> groups_;
+    std::map<std::string, Node> nodes_;
+    std::map<GroupNumber, std::uint64_t> serving_;  // and the epoch
+    std::optional<InFlight> change_;                // at most one
+    std::optional<Giving> giving_;
+    bool is_draining_ = false;
+};
+
+// The rank of a node for a group: the higher comes first. The same on every node.
+[[nodiscard]] std::uint64_t rank(GroupNumber group, const std::string& node);
+
+}  // namespace warren::fleet

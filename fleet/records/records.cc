@@ -1,0 +1,268 @@
+#include "fleet/records/records.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "fleet/records/base64.h"
+
+namespace warren::fleet {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxAddress = 64;
+
+std::string key_of(std::string_view kind, std::string_view name) {
+    return std::string(kPrefix) + std::string(kind) + "/" + std::string(name);
+}
+
+// The first key behind all that begin with `prefix` (etcd: range_end).
+std::string end_of(std::string prefix) {
+    ++prefix.back();
+    return prefix;
+}
+
+json compare(const std::string& key, Revision changed) {
+    return {{"target", "MOD"}, {"result", "EQUAL"}, {"key", to_base64(key)}, {"mod_revision", std::to_string(changed)}};
+}
+
+json put(const std::string& key, const json& value) {
+    return {{"request_put", {{"key", to_base64(key)}, {"value", to_base64(value.dump())}}}};
+}
+
+json range_of(const std::string& prefix) {
+    return {{"key", to_base64(prefix)}, {"range_end", to_base64(end_of(prefix))}};
+}
+
+// --- reading -------------------------------------------------------------------------------------
+
+json parse(const std::string& text) {
+    return json::parse(text, nullptr, false);
+}
+
+const json* member(const json& of, const char* name) {
+    if (!of.is_object()) return nullptr;
+    const auto found = of.find(name);
+    return found == of.end() ? nullptr : &*found;
+}
+
+// The gateway writes 64-bit numbers as text, and leaves out what is 0.
+std::uint64_t number(const json* value) {
+    if (value == nullptr) return 0;
+    if (value->is_number_unsigned()) return value->get<std::uint64_t>();
+    if (!value->is_string()) return 0;
+    const auto& text = value->get_ref<const std::string&>();
+    std::uint64_t out = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    return error == std::errc() && end == text.data() + text.size() ? out : 0;
+}
+
+std::optional<std::string> text(const json* value) {
+    if (value == nullptr || !value->is_string()) return std::nullopt;
+    return value->get<std::string>();
+}
+
+std::optional<std::string> bytes(const json* value) {
+    const auto encoded = text(value);
+    return encoded ? from_base64(*encoded) : std::nullopt;
+}
+
+Revision revision_of(const json& answer) {
+    const json* header = member(answer, "header");
+    return header == nullptr ? 0 : number(member(*header, "revision"));
+}
+
+struct KeyValue {
+    std::string key;  // without kPrefix
+    json value;
+    Revision changed = 0;
+};
+
+std::optional<KeyValue> key_value_of(const json& from) {
+    auto key = bytes(member(from, "key"));
+    if (!key || !key->starts_with(kPrefix)) return std::nullopt;
+    KeyValue out{key->substr(kPrefix.size()), parse(bytes(member(from, "value")).value_or("")),
+                 number(member(from, "mod_revision"))};
+    return out;
+}
+
+// "groups/7" with the kind "groups": "7".
+std::optional<std::string> name_of(const std::string& key, std::string_view kind) {
+    if (!key.starts_with(kind) || key.size() <= kind.size() || key[kind.size()] != '/') return std::nullopt;
+    return key.substr(kind.size() + 1);
+}
+
+std::optional<GroupNumber> group_number(std::string_view name) {
+    GroupNumber out = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), out);
+    if (error != std::errc() || end != name.data() + name.size() || name != std::to_string(out)) return std::nullopt;
+    return out;
+}
+
+// A record that is no record has no owner that anybody is, and is not taken from it.
+std::optional<GroupChanged> group_of(const KeyValue& from) {
+    const auto name = name_of(from.key, "groups");
+    const auto group = name ? group_number(*name) : std::nullopt;
+    if (!group) return std::nullopt;
+    const auto owner = text(member(from.value, "owner"));
+    if (!owner || !is_node_name(*owner)) return std::nullopt;
+    return GroupChanged{*group, {*owner, number(member(from.value, "epoch")), from.changed}};
+}
+
+std::optional<BeatChanged> beat_of(const KeyValue& from) {
+    const auto name = name_of(from.key, "beat");
+    if (!name || !is_node_name(*name)) return std::nullopt;
+    const json* drain = member(from.value, "drain");
+    return BeatChanged{*name, {from.changed, drain != nullptr && drain->is_boolean() && drain->get<bool>()}};
+}
+
+std::optional<StateChanged> state_of(const KeyValue& from) {
+    const auto name = name_of(from.key, "state");
+    if (!name) return std::nullopt;
+    const std::size_t slash = name->find('/');
+    if (slash == std::string::npos) return std::nullopt;
+    const auto group = group_number(std::string_view(*name).substr(0, slash));
+    StateChanged out{group.value_or(0), name->substr(slash + 1), {}};
+    if (!group || !is_node_name(out.customer) || !from.value.is_object()) return std::nullopt;
+    for (const auto& [key, place] : from.value.items()) {
+        const auto where = text(&place);
+        const bool is_sane = key.size() <= kMaxAddress && where && where->size() <= kMaxAddress &&
+                             (key + *where).find_first_of(" \n\r") == std::string::npos;
+        if (is_sane && out.places.size() < kMaxPeersOfCustomer) out.places[key] = *where;
+    }
+    return out;
+}
+
+// The key-value pairs of one answer to a range.
+std::vector<KeyValue> all_of(const json* range) {
+    std::vector<KeyValue> out;
+    const json* list = range == nullptr ? nullptr : member(*range, "kvs");
+    if (list == nullptr || !list->is_array()) return out;
+    for (const json& one : *list) {
+        if (auto pair = key_value_of(one)) out.push_back(std::move(*pair));
+    }
+    return out;
+}
+
+}  // namespace
+
+bool is_node_name(std::string_view text) {
+    if (text.empty() || text.size() > kMaxNodeName || text.front() == '-') return false;
+    return std::all_of(text.begin(), text.end(), [](char letter) {
+        return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '-';
+    });
+}
+
+// --- requests ------------------------------------------------------------------------------------
+
+std::string beat_request(const std::string& node, Revision fence, const Beat& beat) {
+    const json value{{"number", beat.number}, {"wall", beat.wall_milliseconds}, {"drain", beat.is_draining}};
+    const json request{{"compare", json::array({compare(key_of("fence", node), fence)})},
+                       {"success", json::array({put(key_of("beat", node), value)})}};
+    return request.dump();
+}
+
+std::string read_request(const std::string& node) {
+    json all = json::array();
+    for (const char* kind : {"groups", "beat"}) all.push_back({{"request_range", range_of(key_of(kind, ""))}});
+    all.push_back({{"request_range", {{"key", to_base64(key_of("fence", node))}}}});
+    return json{{"success", all}}.dump();
+}
+
+std::string change_request(const Change& change) {
+    const std::string group = key_of("groups", std::to_string(change.group));
+    json compares = json::array({compare(group, change.group_changed)});
+    json puts = json::array({put(group, {{"owner", change.owner}, {"epoch", change.epoch}})});
+    if (!change.victim.empty()) {
+        compares.push_back(compare(key_of("beat", change.victim), change.beat_changed));
+        puts.push_back(put(key_of("fence", change.victim), change.epoch));
+    }
+    return json{{"compare", compares}, {"success", puts}}.dump();
+}
+
+std::string state_request(GroupNumber group, const std::map<std::string, PeerPlaces>& customers) {
+    json puts = json::array();
+    for (const auto& [customer, places] : customers) {
+        if (puts.size() == kStatesAtOnce) break;
+        puts.push_back(put(key_of("state", std::to_string(group) + "/" + customer), json(places)));
+    }
+    return json{{"success", puts}}.dump();
+}
+
+std::string states_request() {
+    return range_of(key_of("state", "")).dump();
+}
+
+std::string watch_request(Revision from) {
+    json create = range_of(std::string(kPrefix));
+    create["start_revision"] = std::to_string(from);
+    return json{{"create_request", create}}.dump();
+}
+
+// --- answers -------------------------------------------------------------------------------------
+
+Result<Answered> parse_answer(const std::string& body) {
+    const json answer = parse(body);
+    const Revision revision = revision_of(answer);
+    if (revision == 0) return fail(ErrorCode::kInvalid, "etcd's answer has no revision");
+    const json* succeeded = member(answer, "succeeded");
+    return Answered{revision, succeeded != nullptr && succeeded->is_boolean() && succeeded->get<bool>()};
+}
+
+Result<ReadAnswer> parse_read(const std::string& body) {
+    const json answer = parse(body);
+    ReadAnswer out;
+    out.revision = revision_of(answer);
+    const json* responses = member(answer, "responses");
+    if (out.revision == 0 || responses == nullptr || !responses->is_array() || responses->size() != 3)
+        return fail(ErrorCode::kInvalid, "etcd's answer to a read has another form");
+    const auto range = [&](std::size_t at) { return all_of(member((*responses)[at], "response_range")); };
+    for (const KeyValue& pair : range(0)) {
+        if (const auto group = group_of(pair)) out.groups[group->group] = group->record;
+    }
+    for (const KeyValue& pair : range(1)) {
+        if (const auto beat = beat_of(pair)) out.beats[beat->node] = beat->beat;
+    }
+    for (const KeyValue& pair : range(2)) out.fence = pair.changed;
+    return out;
+}
+
+Result<Watched> parse_watched(const std::string& line) {
+    const json answer = parse(line);
+    const json* result = member(answer, "result");
+    if (result == nullptr) return fail(ErrorCode::kUnavailable, "the watch ended");
+    const json* canceled = member(*result, "canceled");
+    if (canceled != nullptr && canceled->is_boolean() && canceled->get<bool>())
+        return fail(ErrorCode::kUnavailable,
+                    text(member(*result, "cancel_reason")).value_or("the watch was cancelled"));
+    Watched out;
+    out.revision = revision_of(*result);
+    const json* events = member(*result, "events");
+    if (events == nullptr || !events->is_array()) return out;
+    for (const json& event : *events) {
+        const json* pair = member(event, "kv");
+        const auto type = text(member(event, "type"));
+        if (pair == nullptr || type.value_or("PUT") != "PUT") continue;  // a read finds what was deleted
+        const auto changed = key_value_of(*pair);
+        if (!changed) continue;
+        if (auto group = group_of(*changed)) out.changes.emplace_back(std::move(*group));
+        if (auto beat = beat_of(*changed)) out.changes.emplace_back(std::move(*beat));
+        if (auto state = state_of(*changed)) out.changes.emplace_back(std::move(*state));
+    }
+    return out;
+}
+
+Result<std::vector<StateChanged>> parse_states(const std::string& body) {
+    const json answer = parse(body);
+    if (revision_of(answer) == 0) return fail(ErrorCode::kInvalid, "etcd's answer to a read has another form");
+    std::vector<StateChanged> out;
+    for (const KeyValue& pair : all_of(&answer)) {
+        if (auto state = state_of(pair)) out.push_back(std::move(*state));
+    }
+    return out;
+}
+
+}  // namespace warren::fleet

@@ -1,0 +1,190 @@
+#include "fleet/rim/lane.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "fleet/rim/stackd.h"
+
+namespace warren::fleet {
+
+namespace {
+
+constexpr int kPatienceSeconds = 5;
+
+Status write_file(const std::string& path, const std::string& text) {
+    const std::string beside = path + ".new";
+    const UniqueFd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    if (!file.valid()) return fail_errno("write " + beside, errno);
+    for (std::size_t done = 0; done < text.size();) {
+        const ssize_t size = ::write(file.get(), text.data() + done, text.size() - done);
+        if (size <= 0) return fail_errno("write " + beside, errno);
+        done += static_cast<std::size_t>(size);
+    }
+    if (::rename(beside.c_str(), path.c_str()) != 0) return fail_errno("write " + path, errno);
+    return {};
+}
+
+// Until a line that begins with four digits and a space. Source: BIRD 2.0 User's Guide, "Remote control".
+Result<std::string> read_reply(int socket) {
+    std::string text;
+    std::array<char, 4096> space{};
+    while (true) {
+        std::size_t begin = 0;
+        for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
+            const std::string line = text.substr(begin, end - begin);
+            begin = end + 1;
+            const bool is_last =
+                line.size() >= 5 && line[4] == ' ' &&
+                std::all_of(line.begin(), line.begin() + 4, [](char c) { return c >= '0' && c <= '9'; });
+            if (is_last) return line;
+        }
+        const ssize_t size = ::read(socket, space.data(), space.size());
+        if (size <= 0 || text.size() > 65536) return fail(ErrorCode::kUnavailable, "BIRD does not answer");
+        text.append(space.data(), static_cast<std::size_t>(size));
+    }
+}
+
+Status reconfigure_bird(const std::string& path) {
+    const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (!socket.valid() || path.size() >= sizeof address.sun_path) return fail(ErrorCode::kInvalid, "socket of BIRD");
+    std::memcpy(address.sun_path, path.c_str(), path.size());
+    const timeval patience{kPatienceSeconds, 0};
+    (void)::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return fail_errno("connect to " + path, errno);
+    auto greeting = read_reply(socket.get());
+    if (!greeting) return tl::unexpected<Error>(greeting.error());
+    constexpr std::string_view kOrder = "configure\n";
+    if (::write(socket.get(), kOrder.data(), kOrder.size()) != static_cast<ssize_t>(kOrder.size()))
+        return fail_errno("write to " + path, errno);
+    auto reply = read_reply(socket.get());
+    if (!reply) return tl::unexpected<Error>(reply.error());
+    // 0003 done, 0004 in progress, 0018 nothing has changed
+    if (reply->starts_with("0003") || reply->starts_with("0004") || reply->starts_with("0018")) return {};
+    return fail(ErrorCode::kFailed, "BIRD: " + *reply);
+}
+
+}  // namespace
+
+Instant boot_time() {
+    timespec time{};
+    ::clock_gettime(CLOCK_BOOTTIME, &time);
+    return {std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec};
+}
+
+std::string bird_filters(const std::map<IpAddress, std::uint64_t>& epochs) {
+    std::string out = "# fleetd writes this file. Without an epoch here an address is announced nowhere.\n";
+    for (const Family family : {Family::kV4, Family::kV6}) {
+        out += fmt::format("filter warren_{} {{\n", family == Family::kV4 ? "ipv4" : "ipv6");
+        for (const auto& [address, epoch] : epochs) {
+            if (address.family != family) continue;
+            const std::uint64_t med = UINT32_MAX - std::min<std::uint64_t>(epoch, UINT32_MAX);
+            out += fmt::format("  if net = {}/{} then {{ bgp_med = {}; accept; }}\n", to_string(address),
+                               address.bits(), med);
+        }
+        out += "  reject;\n}\n";
+    }
+    return out;
+}
+
+Lane::Lane(Options options) : options_(std::move(options)), thread_([this] { run(); }) {}
+
+Lane::~Lane() {
+    {
+        const std::lock_guard lock(mutex_);
+        is_over_ = true;
+    }
+    change_.notify_all();
+    thread_.join();
+}
+
+void Lane::push(Wish wish) {
+    const std::lock_guard lock(mutex_);
+    const auto last =
+        std::find_if(waiting_.rbegin(), waiting_.rend(), [&](const Wish& other) { return other.group == wish.group; });
+    if (last != waiting_.rend() && last->serves && wish.serves) {
+        if (wish.seen.empty()) wish.seen = std::move(last->seen);
+        *last = std::move(wish);
+    } else {
+        waiting_.push_back(std::move(wish));
+    }
+    change_.notify_all();
+}
+
+void Lane::run() {
+    // BIRD does not start without the file that it includes.
+    const std::string include = options_.directory + "/bird.conf";
+    if (!options_.bird_socket.empty() && ::access(include.c_str(), F_OK) != 0) {
+        if (const Status written = write_file(include, bird_filters({})); !written)
+            log(LogLevel::kError, "bird_not_configured", {{"reason", written.error().what}});
+    }
+    while (true) {
+        Wish wish;
+        {
+            std::unique_lock lock(mutex_);
+            change_.wait(lock, [this] { return is_over_ || !waiting_.empty(); });
+            if (is_over_) return;
+            wish = std::move(waiting_.front());
+            waiting_.pop_front();
+        }
+        carry_out(wish);
+    }
+}
+
+// First the route, then the address: so the address is never announced with an older epoch.
+void Lane::announce(const Wish& wish) {
+    bool is_new = false;
+    for (const IpAddress& address : wish.addresses) {
+        std::uint64_t& epoch = epochs_[address];
+        is_new = is_new || epoch != wish.epoch;
+        epoch = wish.epoch;
+    }
+    if (!is_new || options_.bird_socket.empty()) return;
+    Status done = write_file(options_.directory + "/bird.conf", bird_filters(epochs_));
+    if (done) done = reconfigure_bird(options_.bird_socket);
+    if (!done) log(LogLevel::kError, "bird_not_configured", {{"reason", done.error().what}});
+}
+
+void Lane::carry_out(const Wish& wish) {
+    ipc::ControlRequest request;
+    request.group = wish.group;
+    if (wish.serves) {
+        if (wish.until <= boot_time()) return;
+        if (!wish.seen.empty()) {
+            const std::string file = options_.directory + "/seen-" + std::to_string(wish.group);
+            if (const Status written = write_file(file, wish.seen); !written)
+                log(LogLevel::kError, "endpoints_not_passed", {{"reason", written.error().what}});
+        }
+        announce(wish);
+        request.verb = ipc::ControlVerb::kGroupServe;
+        request.epoch = wish.epoch;
+        request.until = static_cast<std::uint64_t>(wish.until.nanoseconds);
+        request.addresses = wish.addresses;
+    } else {
+        request.verb = ipc::ControlVerb::kGroupStop;
+    }
+    const auto reply = ask_stackd(options_.fleet_socket, request, kPatienceSeconds);
+    const std::string complaint = !reply                    ? reply.error().what
+                                  : reply->exit_status != 0 ? reply->summary
+                                                            : std::string();
+    if (std::exchange(complaints_[wish.group], complaint) != complaint && !complaint.empty())
+        log(LogLevel::kError, "stackd_refused", {{"group", std::to_string(wish.group)}, {"reason", complaint}});
+    if (!wish.serves && complaint.empty()) options_.stopped(wish.group);
+}
+
+}  // namespace warren::fleet

@@ -1,0 +1,66 @@
+// What fleetd asks of stackd and of BIRD, one after the other, on a thread of its own: either may be slow.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/time.h"
+#include "fleet/ownership/ownership.h"
+
+namespace warren::fleet {
+
+// CLOCK_BOOTTIME.
+[[nodiscard]] Instant boot_time();
+
+// The file that BIRD includes: a filter for each family, which lets in an address with an epoch and gives it a MED that
+// is lower the later the epoch, and no other address.
+[[nodiscard]] std::string bird_filters(const std::map<IpAddress, std::uint64_t>& epochs);
+
+class Lane {
+  public:
+    struct Options {
+        std::string fleet_socket;                  // stackd's
+        std::string directory;                     // ours
+        std::string bird_socket;                   // "": there is no BIRD
+        std::function<void(GroupNumber)> stopped;  // called on the lane's thread
+    };
+    struct Wish {
+        GroupNumber group = 0;
+        bool serves = false;
+        std::uint64_t epoch = 0;
+        Instant until;
+        std::vector<IpAddress> addresses;
+        std::string seen;  // the file for stackd, of a group that begins; "": there is none
+    };
+    explicit Lane(Options options);
+    ~Lane();
+    Lane(const Lane&) = delete;
+    Lane& operator=(const Lane&) = delete;
+
+    // Any thread. A later wish to serve a group takes the place of one that waits.
+    void push(Wish wish);
+
+  private:
+    void run();
+    void carry_out(const Wish& wish);
+    void announce(const Wish& wish);
+
+    Options options_;
+    std::mutex mutex_;  // guards the next two
+    std::deque<Wish> waiting_;
+    bool is_over_ = false;
+    std::condition_variable change_;
+    std::map<IpAddress, std::uint64_t> epochs_;  // the thread's
+    std::map<GroupNumber, std::string> complaints_;
+    std::thread thread_;
+};
+
+}  // namespace warren::fleet

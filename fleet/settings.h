@@ -1,0 +1,27 @@
+// /etc/warren/fleet.toml: this node's part in the fleet (docs/fleet.md).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/result.h"
+#include "fleet/ownership/ownership.h"
+
+namespace warren::fleet {
+
+struct Settings {
+    std::string node;
+    Endpoint etcd;                  // of the own member, on a loopback address
+    std::vector<Prefix> addresses;  // no host bits, at most one of a family: address N of each is group N's
+    GroupNumber groups = 1;
+    bool uses_bird = true;
+    std::string bird_socket = "/run/bird/bird.ctl";
+
+    [[nodiscard]] std::vector<IpAddress> addresses_of(GroupNumber group) const;
+};
+
+// `file` is named in the error, which says where, what was found and what is accepted.
+[[nodiscard]] Result<Settings> parse_settings(const std::string& file, const std::string& text);
+
+}  // namespace warren::fleet

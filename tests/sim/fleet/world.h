@@ -1,0 +1,42 @@
+// A fleet in one thread: real ownership machines, a store that is linearizable, clocks that drift, and a network that
+// delays, loses and reorders.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <queue>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "fleet/ownership/ownership.h"
+
+namespace warren::fleet::testing {
+
+// The rules; each can be left out, to see that the simulation finds it.
+struct Rules {
+    bool later_revision_wins = true;  // of answers and events
+    bool counts_from_sending = true;  // a beat's validity
+    bool kernel_ends_it = true;       // at the deadline, whatever fleetd does
+    bool compares_beat = true;        // a take
+    bool compares_fence = true;       // a beat
+    bool reads_anew = true;           // after validity ran out
+
+    Duration take = std::chrono::seconds(6);
+};
+
+struct Outcome {
+    bool two_owners = false;
+    Duration overlap{};
+    std::size_t takes = 0;
+    std::size_t gives = 0;
+    bool all_served_in_the_end = false;
+};
+
+// One run of `length`, of which the last 60 s are without faults.
+[[nodiscard]] Outcome simulate(std::uint64_t seed, const Rules& rules, Duration length = std::chrono::seconds(300));
+
+}  // namespace warren::fleet::testing
