@@ -42,6 +42,7 @@ constexpr std::array<ArgumentKind, 40> kCustomerPeerFilter = [] {
 }();
 constexpr std::array<ArgumentKind, 1> kOneName{ArgumentKind::kName};
 constexpr std::array<ArgumentKind, 1> kOneVerb{ArgumentKind::kVerb};
+constexpr std::array<ArgumentKind, 3> kVerbNames{ArgumentKind::kVerb, ArgumentKind::kName, ArgumentKind::kName};
 constexpr std::array<ArgumentKind, 2> kVerbFile{ArgumentKind::kVerb, ArgumentKind::kName};
 
 // clang-format off
@@ -97,6 +98,9 @@ constexpr Command kCommands[] = {
      false, run_log_level},
     {"restart", "vpnd", "start the tunnel daemon again, for instance after an upgrade; every session goes on", kOneVerb,
      1, false, run_restart},
+    {"fleet", "status|move|drain|undrain [GROUP [NODE]]",
+     "nodes and groups of the fleet; a group, or all of this node's, goes to another node", kVerbNames, 1, false,
+     run_fleet},
     {"edit", "CUSTOMER", "change a customer's file in an editor: checked and shown before it is written",
      kOneCustomer, 1, false, run_edit},
     {"customer", "add|rm|rename|suspend|resume CUSTOMER [NEW-ID]",

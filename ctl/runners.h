@@ -34,6 +34,9 @@ int run_apply(const Invocation&, Output&);
 int run_log_level(const Invocation&, Output&);
 int run_restart(const Invocation&, Output&);
 
+// Requests to fleetd.
+int run_fleet(const Invocation&, Output&);
+
 int run_confirm(const Invocation&, Output&);
 
 // From the history.

@@ -17,17 +17,16 @@ constexpr std::string_view kUnconfirmed = "unconfirmed ";
 constexpr std::string_view kRevision = "revision ";
 constexpr int kStatusPatienceSeconds = 3;
 
-Result<ipc::ControlDone> converse(ipc::Channel& channel, const ipc::ControlRequest& request,
-                                  const std::function<void(const ipc::ControlText&)>& on_text,
-                                  const std::vector<int>& descriptors = {}) {
+Result<ipc::ControlDone> converse(ipc::Channel& channel, const std::string& daemon, const ipc::ControlRequest& request,
+                                  const std::function<void(const ipc::ControlText&)>& on_text) {
     std::vector<std::uint8_t> wire;
     WARREN_TRY(ipc::encode(request, wire));
     WARREN_TRY(channel.send(wire, descriptors));
     while (true) {
-        const auto bytes = receive_from(channel, "stackd", wire);
+        const auto bytes = receive_from(channel, daemon, wire);
         if (!bytes) return tl::unexpected<Error>(bytes.error());
         auto message = ipc::decode_control(*bytes);
-        if (!message) return with_context("stackd", message.error());
+        if (!message) return with_context(daemon, message.error());
         if (const auto* text = std::get_if<ipc::ControlText>(&*message)) on_text(*text);
         if (auto* done = std::get_if<ipc::ControlDone>(&*message)) return std::move(*done);
     }
@@ -40,7 +39,14 @@ Result<ipc::ControlDone> send_request(const std::string& run_dir, const ipc::Con
                                       const std::vector<int>& descriptors) {
     auto channel = connect_daemon("stackd", run_dir + "/control.sock");
     if (!channel) return tl::unexpected<Error>(channel.error());
-    return converse(*channel, request, on_text, descriptors);
+    return converse(*channel, "stackd", request, on_text);
+}
+
+Result<ipc::ControlDone> ask_fleetd(const std::string& run_dir, const ipc::ControlRequest& request,
+                                    const std::function<void(const ipc::ControlText&)>& on_text) {
+    auto channel = connect_daemon("fleetd", run_dir + "-fleet/fleetd.sock");
+    if (!channel) return tl::unexpected<Error>(channel.error());
+    return converse(*channel, "fleetd", request, on_text);
 }
 
 StackdStatus request_status(const std::string& run_dir, const std::string& customer) {
@@ -54,7 +60,7 @@ StackdStatus request_status(const std::string& run_dir, const std::string& custo
         return status;
     }
     const ipc::ControlRequest request{ipc::ControlVerb::kStatus, std::nullopt, customer};
-    const auto done = converse(*channel, request, [&status](const ipc::ControlText& text) {
+    const auto done = converse(*channel, "stackd", request, [&status](const ipc::ControlText& text) {
         if (text.kind == ipc::ControlText::Kind::kFact && !text.customer.empty()) {
             if (auto disabled = ipc::parse_disabled_peers(text.text))
                 status.disabled_peers[text.customer] = std::move(*disabled);

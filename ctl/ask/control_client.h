@@ -20,6 +20,10 @@ namespace warren::ctl {
                                                     const std::function<void(const ipc::ControlText&)>& on_text,
                                                     const std::vector<int>& descriptors = {});
 
+// The same over RUN_DIR-fleet/fleetd.sock, to fleetd.
+[[nodiscard]] Result<ipc::ControlDone> ask_fleetd(const std::string& run_dir, const ipc::ControlRequest& request,
+                                                  const std::function<void(const ipc::ControlText&)>& on_text);
+
 // The configuration in force waits for `vpnctl confirm`.
 struct Unconfirmed {
     std::uint64_t base = 0;  // the revision that comes back

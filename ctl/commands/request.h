@@ -10,6 +10,8 @@ namespace warren::ctl {
 
 // Prints the answer, also as JSON, and returns the exit status.
 int request_from_stackd(const ipc::ControlRequest& request, const Invocation& invocation, Output& output);
+// The same to fleetd.
+int request_from_fleetd(const ipc::ControlRequest& request, const Invocation& invocation, Output& output);
 
 // `apply`. `removed`: a customer whose file was deleted and who may go, which was asked about; "": none. What stackd
 // wants to know of others is asked.

@@ -30,13 +30,14 @@ struct Answer {
     std::string question;  // what stackd wants to be told twice
 };
 
-Answer run_request(const ipc::ControlRequest& request, const Invocation& invocation, Output& output) {
+Answer run_request(const ipc::ControlRequest& request, const Invocation& invocation, Output& output,
+                   decltype(&send_request) send = send_request) {
     Answer answer;
     using Kind = ipc::ControlText::Kind;
     std::vector<ipc::ControlText> texts;
     std::set<std::string> changed;  // customers; what their changes take in the kernel is for who asks
     std::size_t hidden = 0;
-    const auto done = send_request(invocation.run_dir, request, [&](const ipc::ControlText& text) {
+    const auto done = send(invocation.run_dir, request, [&](const ipc::ControlText& text) {
         if (text.kind == Kind::kQuestion) answer.question = printable(text.text);
         if (text.kind == Kind::kChange) changed.insert(text.customer);
         if (invocation.json) {
@@ -69,6 +70,10 @@ Answer run_request(const ipc::ControlRequest& request, const Invocation& invocat
 
 int request_from_stackd(const ipc::ControlRequest& request, const Invocation& invocation, Output& output) {
     return run_request(request, invocation, output).exit_status;
+}
+
+int request_from_fleetd(const ipc::ControlRequest& request, const Invocation& invocation, Output& output) {
+    return run_request(request, invocation, output, ask_fleetd).exit_status;
 }
 
 int run_diff(const Invocation& invocation, Output& output) {
