@@ -1,0 +1,216 @@
+"""etcd, BIRD and fleetd on three nodes, one group, and a stock client: a node ends, is cut off, or gives its group
+away. Seconds are counted, and somebody looks all the time whether two nodes have the address."""
+
+import os
+import shutil
+import tempfile
+import time
+
+import pytest
+
+from tests.fleet.conftest import PORT, ROUTER, SERVICE, STACK, need
+from tests.lab import netlab, nodes
+
+# Nothing of etcd reaches the node any more, nor fleetd its own member.
+CUT = """table inet cut {
+  chain in {
+    type filter hook input priority -200;
+    tcp dport { 2379, 2380 } drop
+    tcp sport { 2379, 2380 } drop
+  }
+}
+"""
+GOAL = 10  # seconds without an answer that a power cut may cost
+
+
+class Cluster:
+    """What runs beside stackd. Data of etcd are in memory: a shared disk is slow."""
+
+    def __init__(self, fleet):
+        self.fleet = fleet
+        self.data = tempfile.mkdtemp(prefix="wfleet-", dir="/dev/shm")
+        self.fleet.lab.at_end(lambda: shutil.rmtree(self.data, ignore_errors=True))
+        self.fleetds, self.etcds = {}, {}
+
+    def start(self):
+        self._start_router()
+        for node in self.fleet.nodes:
+            self.start_etcd(node)
+        for node in self.fleet.nodes:
+            self.start_bird(node)
+        netlab.wait_until(lambda: self._etcd_is_well(), 60, "etcd has a leader")
+        for node in self.fleet.nodes:
+            self.start_fleetd(node)
+        netlab.wait_until(self.owner, 60, "somebody serves the group")
+        return self
+
+    def _start_router(self):
+        neighbours = "".join(f"""
+protocol bgp n{number} {{
+  local as 65000; neighbor {node.room.address} as 65001; bfd on; connect delay time 1; connect retry time 1;
+  ipv4 {{ import all; export none; }};
+}}""" for number, node in enumerate(self.fleet.nodes))
+        config = self.fleet.lab.write("router-bird.conf", f"""
+router id {ROUTER};
+protocol device {{ scan time 1; }}
+protocol kernel {{ ipv4 {{ import none; export all; }}; }}
+protocol bfd {{ interface "*" {{ interval 200 ms; multiplier 5; }}; }}{neighbours}
+""")
+        self.router = self.fleet.router.start("bird", "-f", "-c", config, "-s", f"{self.data}/router.ctl", "-P",
+                                              f"{self.data}/router.pid", name="router-bird")
+
+    def start_bird(self, node):
+        include = f"{node.files}/bird.conf"
+        if not os.path.exists(include):
+            with open(include, "w") as out:
+                out.write("filter warren_ipv4 { reject; }\nfilter warren_ipv6 { reject; }\n")
+            os.chmod(include, 0o666)
+        config = self.fleet.lab.write(f"{node.name}-bird.conf", f"""
+router id {node.room.address};
+include "{include}";
+protocol device {{ scan time 1; }}
+protocol direct warren {{ ipv4 {{ import filter warren_ipv4; }}; interface "warren0"; }}
+protocol bfd {{ interface "up0" {{ interval 200 ms; multiplier 5; }}; }}
+protocol bgp uplink {{
+  local as 65001; neighbor {ROUTER} as 65000; bfd on; connect delay time 1; connect retry time 1;
+  ipv4 {{ import none; export where proto = "warren"; next hop self; }};
+}}
+""", mode=0o644)
+        node.bird = node.room.start("bird", "-f", "-g", nodes.GROUP, "-c", config, "-s", f"{node.files}/bird.ctl",
+                                    "-P", f"{node.files}/bird.pid", name=f"{node.name}-bird")
+
+    def start_etcd(self, node):
+        members = ",".join(f"{one.name}=http://{one.room.address}:2380" for one in self.fleet.nodes)
+        self.etcds[node.name] = node.room.start(
+            "etcd", "--name", node.name, "--data-dir", f"{self.data}/{node.name}",
+            "--listen-peer-urls", f"http://{node.room.address}:2380",
+            "--initial-advertise-peer-urls", f"http://{node.room.address}:2380",
+            "--listen-client-urls", "http://127.0.0.1:2379", "--advertise-client-urls", "http://127.0.0.1:2379",
+            "--initial-cluster", members, "--initial-cluster-state", "new", "--pre-vote",
+            "--heartbeat-interval", "200", "--election-timeout", "1500", "--logger", "zap", "--log-level", "warn",
+            name=f"{node.name}-etcd")
+
+    def _etcd_is_well(self):
+        node = self.fleet.nodes[0]
+        done = node.room.run("env", "ETCDCTL_API=3", "etcdctl", "--endpoints=127.0.0.1:2379", "put", "/well", "1",
+                             check=False)
+        return done.returncode == 0
+
+    def start_fleetd(self, node):
+        socket = node.run_dir + "-fleet"
+        os.makedirs(socket, exist_ok=True)
+        os.chmod(socket, 0o777)
+        self.fleetds[node.name] = node.room.start(
+            f"{node.bin}/fleetd", "--config", f"{node.config}/fleet.toml", "--run-dir", node.run_dir, "--state-dir",
+            node.files, "--socket", f"{socket}/fleetd.sock", "--user", "nobody", name=f"{node.name}-fleetd")
+
+    def owner(self):
+        """The node that has the address, if one has."""
+        return next((node for node in self.fleet.nodes if SERVICE in node.service_addresses()), None)
+
+    def known_places(self, node):
+        done = node.room.run("env", "ETCDCTL_API=3", "etcdctl", "--endpoints=127.0.0.1:2379", "get", "--prefix",
+                             "/warren/state/", check=False)
+        return done.stdout
+
+
+@pytest.fixture
+def cluster(make_fleet):
+    need("etcd", "etcdctl", "bird")
+    fleet = make_fleet(3).start()
+    built = Cluster(fleet).start()
+    fleet.start_site()
+    netlab.wait_until(lambda: fleet.site_ns.ping(STACK, timeout=2), 60, "the client's tunnel is up")
+    owner = built.owner()
+    netlab.wait_until(lambda: "198.51.100.2" in built.known_places(owner), 30, "etcd knows where the client is")
+    built.checker = nodes.TwoOwners(fleet.nodes)
+    built.checker.start()
+    built.watch = nodes.Watch(fleet.site_ns, STACK)
+    time.sleep(2)
+    yield built
+    built.checker.finish()
+    assert fleet.endpoint() == f"{SERVICE}:{PORT}"  # whoever it was: the client knows one address
+
+
+def test_a_power_cut_of_the_owner(cluster):
+    """The client says nothing but pings; it changes nothing."""
+    owner = cluster.owner()
+    moment = time.time()
+    cluster.fleet.power_off(owner)
+    gap = cluster.watch.wait_for_answer_after(moment + 0.5, 40) + 0.5
+    print(f"power cut: {gap:.2f} s")
+    assert gap < GOAL
+    assert cluster.owner() not in (None, owner)
+
+
+def test_the_owner_is_cut_off_from_etcd(cluster):
+    """Its uplink works; it must stop before another one begins."""
+    owner = cluster.owner()
+    moment = time.time()
+    owner.room.outside("nft", "-f", "-", input=CUT)
+    netlab.wait_until(lambda: cluster.owner() not in (None, owner), 40, "another node serves the group")
+    taken = time.time() - moment
+    gap = cluster.watch.wait_for_answer_after(moment + taken, 20) + taken
+    longest = cluster.watch.longest_gap(moment)
+    print(f"cut off from etcd: taken after {taken:.2f} s, longest gap {longest:.2f} s, back after {gap:.2f} s")
+    assert SERVICE not in owner.service_addresses()
+    assert longest < GOAL
+    owner.room.outside("nft", "delete", "table", "inet", "cut")
+    netlab.wait_until(lambda: owner.ask("fleet status")[0] == 0, 30, "it is valid again")
+    time.sleep(2)
+    assert cluster.owner() is not owner  # who comes back takes nothing
+
+
+def test_a_planned_move_and_a_drain(cluster):
+    owner = cluster.owner()
+    other = next(node for node in cluster.fleet.nodes if node is not owner)
+    moment = time.time()
+    assert owner.ask("fleet move", 0, node=other.name)[0] == 0
+    netlab.wait_until(lambda: cluster.owner() is other, 20, "the other node serves the group")
+    time.sleep(3)
+    print(f"planned move: longest gap {cluster.watch.longest_gap(moment):.2f} s")
+    assert cluster.watch.longest_gap(moment) < 5
+    status, _, texts = other.ask("fleet status")
+    assert status == 0
+    assert any(f"group 0: owner {other.name}" in text and "served here" in text for text in texts), texts
+    assert owner.ask("fleet move", 0)[0] == 4  # it is not its own any more
+    assert other.ask("fleet drain")[0] == 0
+    netlab.wait_until(lambda: cluster.owner() not in (None, other), 20, "it gives the group away")
+
+
+def test_a_new_fleetd_keeps_what_is_served(cluster):
+    owner = cluster.owner()
+    moment = time.time()
+    owner.room.run("kill", "-KILL", owner.room.run("pidof", "fleetd").stdout.split()[0])
+    cluster.start_fleetd(owner)
+    time.sleep(8)
+    assert cluster.owner() is owner
+    assert cluster.watch.longest_gap(moment) < 3
+
+
+def test_a_fleetd_that_stands_still_loses_its_group(cluster):
+    """It goes on where it was: with what it knew then, nothing may be served."""
+    owner = cluster.owner()
+    moment = time.time()
+    pid = owner.room.run("pidof", "fleetd").stdout.split()[0]
+    owner.room.run("kill", "-STOP", pid)
+    netlab.wait_until(lambda: cluster.owner() not in (None, owner), 40, "another node serves the group")
+    owner.room.run("kill", "-CONT", pid)
+    time.sleep(3)
+    assert cluster.owner() not in (None, owner)
+    assert owner.ask("status")[1] == "0 groups"
+    assert cluster.watch.longest_gap(moment) < GOAL
+
+
+def test_without_a_majority_in_etcd_nothing_is_served(cluster):
+    """Nobody can prove to be the owner; when etcd is back, one node serves again."""
+    owner = cluster.owner()
+    others = [node for node in cluster.fleet.nodes if node is not owner]
+    pids = [node.room.run("pidof", "etcd").stdout.split()[0] for node in others]
+    for node, pid in zip(others, pids):
+        node.room.run("kill", "-STOP", pid)
+    netlab.wait_until(lambda: cluster.owner() is None, 20, "the group is served no more")
+    for node, pid in zip(others, pids):
+        node.room.run("kill", "-CONT", pid)
+    netlab.wait_until(cluster.owner, 40, "one serves the group again")
+    netlab.wait_until(lambda: cluster.fleet.site_ns.ping(STACK, timeout=2), 40, "the client is back")
