@@ -48,6 +48,17 @@ struct ChangeOptions {
     bool no_apply = false;
 };
 
+// What the commands take that look at the past or choose among rows.
+struct PastOptions {
+    std::string since;  // "2d"
+    std::string until;
+    std::string peer;
+    std::string kind;
+    std::optional<std::size_t> count;  // -n
+    bool down = false;                 // customers, peers
+    bool idle = false;                 // peers
+};
+
 // What capture takes.
 struct CaptureOptions {
     bool inner = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/program_options.hpp>
+#include <charconv>
 #include <exception>
 #include <sstream>
 
@@ -55,7 +56,7 @@ void add_history_options(po::options_description& out) {
         "month", po::value<std::string>()->value_name("MONTH"), "usage: 2026-11, of UTC; else the present one")(
         "csv", po::bool_switch(), "usage: a table for programs, one line for each customer and peer")(
         "follow,f", po::bool_switch(), "log: wait for more lines")("lines,n", po::value<std::string>()->value_name("N"),
-                                                                   "log: only the last N lines");
+                                                                   "events, outages, log, top: so many lines");
 }
 
 // Of the commands that look at the past or choose among rows.
@@ -66,9 +67,16 @@ void add_past_options(po::options_description& out) {
         "peer", po::value<std::string>()->value_name("NAME"),
         "events, outages: of this peer; outages: or of this connection")(
         "kind", po::value<std::string>()->value_name("KIND"), "events: of this kind: idle, online, roamed, ...")(
-        "count,n", po::value<std::size_t>()->value_name("N"), "events, outages, top: so many rows")(
         "down", po::bool_switch(), "customers, peers: only those that are down")("idle", po::bool_switch(),
                                                                                  "peers: only those that are idle");
+}
+
+// Throws as the parser does.
+std::size_t number_of(const std::string& text) {
+    std::size_t out = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    if (error != std::errc() || end != text.data() + text.size()) throw po::invalid_option_value(text);
+    return out;
 }
 
 void read_past_options(const po::variables_map& map, PastOptions& to) {
@@ -79,7 +87,7 @@ void read_past_options(const po::variables_map& map, PastOptions& to) {
     text("until", to.until);
     text("peer", to.peer);
     text("kind", to.kind);
-    if (map.count("count") != 0) to.count = map["count"].as<std::size_t>();
+    if (map.count("lines") != 0) to.count = number_of(map["lines"].as<std::string>());
     to.down = map["down"].as<bool>();
     to.idle = map["idle"].as<bool>();
 }

@@ -22,6 +22,9 @@ int run_drops(const Invocation&, Output&);
 int run_wg(const Invocation&, Output&);
 int run_ipsec(const Invocation&, Output&);
 
+// From files of the run-dir.
+int run_usage(const Invocation&, Output&);
+int run_log(const Invocation&, Output&);
 // From statusd.
 int run_events(const Invocation&, Output&);
 int run_outages(const Invocation&, Output&);

@@ -73,6 +73,16 @@ void fields(auto& codec, Is<SetLogLevel> auto& m) {
 struct PutAuthChannel {};
 void fields(auto& /*codec*/, Is<PutAuthChannel> auto& /*m*/) {}
 
+// At any time after Hello, as SetLogLevel. One descriptor: the file (0600, opened read-write, made empty when absent)
+// in which vpnd keeps what customers used in this month of UTC (base/usage_record.h). It takes the place of the last
+// one.
+struct PutUsageFile {
+    std::uint32_t month = 0;  // 202611
+};
+void fields(auto& codec, Is<PutUsageFile> auto& m) {
+    codec(m.month);
+}
+
 // At any time after Hello, as SetLogLevel; there is no reply. One descriptor: a socket that takes records of the
 // customer's packets from now on (ipc/capture.h), whose first record says whether vpnd agrees. Whoever has the other
 // end closes it to end it.
@@ -259,7 +269,7 @@ void fields(auto& codec, Is<Rejected> auto& m) {
 using ConfigMessage =
     std::variant<Hello, HoldingListener, HoldingCustomer, HoldingEnd, Begin, PutListener, PutCustomer, PutPeer,
                  RemoveCustomer, RemoveListener, Commit, Applied, Rejected, SetLogLevel, ResetPeer, RenameCustomer,
-                 PutPrefixes, PutConnection, OperateConnection, PutAuthChannel, StartCapture>;
+                 PutPrefixes, PutConnection, OperateConnection, PutAuthChannel, PutUsageFile, StartCapture>;
 
 // `wire` is wiped and reused by the caller: it may hold keys. Fails when the message is larger than kMaxMessageSize
 // (ipc/channel.h).

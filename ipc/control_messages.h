@@ -28,6 +28,10 @@ enum class ControlVerb : std::uint8_t {
     kOperateConnection,  // `action` with the connection `peer` of `customer`
     kConfirm,            // the configuration in force stays: it waits no more
     kGoBack,             // the configuration in force waits for kConfirm: the one before comes back now
+    kCheck,              // what is wrong with the files; with a `customer` with this one, once its file is as its draft
+                         // (draft_path) says. Nothing changes. Facts: "directory DIR", "customers 10000"
+    kCapture,  // `customer`'s packets, of `peer` alone when there is one, go to the socket that comes with the
+               // request (ipc/capture.h)
     // Of a group of the fleet; each may be repeated. The stacks are made, and nothing is served:
     kGroupPrepare,
     kGroupServe,   // served at `addresses` until `until`; once more before that: longer
@@ -59,8 +63,9 @@ struct ControlRequest {
     std::uint32_t confirm_seconds = 0;  // the configuration before comes back after these, unless kConfirm comes; 0: it
                                         // does not
     std::string only{};                 // the file of this customer comes into force, and no other; "": all
-    std::string comment{};              // for the history; at most kMaxComment bytes
-    std::string claimed_user{};  // who ran vpnctl, as that says, and also of kGoBack; at most kMaxClaimedUser bytes
+    std::string comment{};              // for the history; of kCapture its filter; at most kMaxComment bytes
+    std::string
+        claimed_user{};  // who ran vpnctl, as that says, also of kGoBack and kCapture; at most kMaxClaimedUser bytes
     // The rest: kGroup... only.
     std::uint16_t group = 0;
     std::uint64_t epoch = 0;             // grows with each change of the group's owner

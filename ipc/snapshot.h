@@ -172,6 +172,7 @@ struct PeerActivity {
     bool uses_next_key = false;           // in its latest handshake, of two keys of the peer
     bool uses_previous_identity = false;  // the same, of two keys of ours; a peer that never came uses neither
     bool is_expired = false;
+    MonthUsage month = {};
     static constexpr std::size_t kPortMovesKept = 8;
     WallTime refused_at{};                      // the latest of these handshakes
     std::vector<WallTime> port_moves{};         // when its endpoint got another port and nothing else: the latest
@@ -183,7 +184,7 @@ struct PeerActivity {
 void fields(auto& codec, Is<PeerActivity> auto& m) {
     codec(m.endpoint, m.latest_handshake, m.rx_bytes, m.tx_bytes, m.has_session, m.lost_because, m.refused_as_old);
     codec(m.refused_as_too_soon, m.newest_seconds, m.flaps_with, m.uses_next_key, m.uses_previous_identity);
-    codec(m.is_expired, m.refused_at, m.port_moves, m.sources_refused, m.source_refused);
+    codec(m.is_expired, m.month, m.refused_at, m.port_moves, m.sources_refused, m.source_refused);
 }
 
 // online: there is a session; idle: there was one; never: none yet, as far as vpnd and its predecessors know; expired:

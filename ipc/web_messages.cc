@@ -35,6 +35,21 @@ static void fields(auto&, Is<WebStacks> auto&) {}
 static void fields(auto& codec, Is<WebRenames> auto& m) {
     codec(m.generation, m.renames, m.more);
 }
+static void fields(auto& codec, Is<WebChanging> auto& m) {
+    codec(m.allowed, m.pending, m.deadline, m.is_returning);
+}
+static void fields(auto& codec, Is<WebUnlock> auto& m) {
+    codec(m.id, m.user, m.password);
+}
+static void fields(auto& codec, Is<WebUnlocked> auto& m) {
+    codec(m.id, m.verdict, m.text, m.ticket);
+}
+static void fields(auto& codec, Is<WebChange> auto& m) {
+    codec(m.id, m.ticket, m.action, m.customer, m.peer, m.description, m.public_key, m.pending);
+}
+static void fields(auto& codec, Is<WebChanged> auto& m) {
+    codec(m.id, m.verdict, m.text, m.profile);
+}
 static void fields(auto& codec, Is<WebPast> auto& m) {
     codec(m.problem);
 }

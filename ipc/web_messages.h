@@ -1,6 +1,6 @@
 // stackd -> statusd: what it needs, as descriptors, each replaced by a later one of its kind; and which customers were
-// renamed. statusd sends two requests: for a connection to vpnd when it has none, and for a new database of the past
-// when the one that it has cannot be used.
+// renamed. statusd sends requests: for a connection to vpnd when it has none, for a new database of the past when the
+// one that it has cannot be used, and for what its users want changed.
 #pragma once
 
 #include <cstdint>
@@ -79,7 +79,8 @@ struct WebPastBroken {
 struct WebAskers {};
 
 using WebMessage = std::variant<WebListener, WebSnapshots, WebUsers, WebCertificate, WebAsks, WebLogLevel, WebProblems,
-                                WebStacks, WebRenames, WebPast, WebPastBroken, WebAskers>;
+                                WebStacks, WebRenames, WebChanging, WebUnlock, WebUnlocked, WebChange, WebChanged,
+                                WebPast, WebPastBroken, WebAskers>;
 
 [[nodiscard]] Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire);
 [[nodiscard]] Result<WebMessage> decode_web(Bytes wire);

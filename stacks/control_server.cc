@@ -129,7 +129,7 @@ void ControlServer::serve_one(const AnswerOrNone& answer, const Generation& gene
 }
 
 bool ControlServer::handle(Client client, const AnswerOrNone& answer, const Generation& generation) {
-    const auto received = receive_request(client.channel, is_for_group_);
+    auto received = receive_request(client.channel, is_for_group_);
     if (!received && received.error().code == ErrorCode::kUnavailable) {
         keep(std::move(client));
         return false;

@@ -81,6 +81,7 @@ class ControlServer {
     UniqueFd ready_;                 // epoll: the listener and `clients_`
     std::map<int, Client> clients_;  // by descriptor
     std::deque<Waiting> waiting_;
+    UniqueFd descriptor_;  // of the request that is being answered
     bool is_for_group_ = false;
 };
 

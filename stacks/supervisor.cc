@@ -90,6 +90,7 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
       last_good_(options_.state_dir),
       history_(options_.state_dir),
       confirmation_(options_.state_dir, options_.config_directory),
+      logs_(run_dir.path()),
       page_changes_(options_.config_directory, hands_for_page()) {
     if (options_.web) web_.emplace(*options_.web);
     if (options_.auth) auth_.emplace(*options_.auth);
@@ -174,8 +175,8 @@ void Supervisor::stop() {
 
 void Supervisor::serve() {
     while (!stopping_) {
-        enum { kSignals, kControl, kLink, kProcess, kWeb, kWebEnded, kStacks, kAuth, kAuthEnded, kFleet };
-        std::array<pollfd, 10> waiting{{{signals_.fd(), POLLIN, 0},
+        enum { kSignals, kControl, kLink, kProcess, kWeb, kWebEnded, kStacks, kAuth, kAuthEnded, kLogs, kFleet };
+        std::array<pollfd, 11> waiting{{{signals_.fd(), POLLIN, 0},
                                         {control_->fd(), POLLIN, 0},
                                         {link_.is_connected() ? link_.fd() : -1, POLLIN, 0},
                                         {process_ ? process_->ended_fd() : -1, POLLIN, 0},
@@ -184,6 +185,7 @@ void Supervisor::serve() {
                                         {reconciler_.changes_fd(), POLLIN, 0},
                                         {auth_ ? auth_->fd() : -1, auth_ ? auth_->events() : short{0}, 0},
                                         {auth_ ? auth_->ended_fd() : -1, POLLIN, 0},
+                                        {logs_.fd(), POLLIN, 0},
                                         {fleet_ ? fleet_->fd() : -1, POLLIN, 0}}};
         const Instant watch_at = !link_.is_connected()  ? kNever
                                  : link_.awaits_reply() ? link_.reply_deadline()
@@ -193,7 +195,8 @@ void Supervisor::serve() {
         const int timeout = milliseconds_until(
             std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, slow_patrol_at_, watch_at, log_at,
                       reconciler_.next_departure(), state_.next_deadline(), last_good_.next_deadline(),
-                      next_of_history(), control_->next_deadline(), web_ ? web_->next_deadline() : kNever,
+                      next_of_history(), link_.is_connected() ? usage_at_ : kNever, page_changes_.next_deadline(now()),
+                      control_->next_deadline(), web_ ? web_->next_deadline() : kNever,
                       auth_ ? auth_->next_deadline() : kNever, watchdog_.next_deadline(), next_of_fleet()}),
             now());
         const bool someone_waits = control_->has_waiting() || (fleet_ && fleet_->has_waiting());

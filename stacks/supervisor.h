@@ -17,6 +17,7 @@
 #include "stacks/children/web_keeper.h"
 #include "stacks/confirmation.h"
 #include "stacks/control_server.h"
+#include "stacks/customer_logs.h"
 #include "stacks/fleet_keeper.h"
 #include "stacks/history_keeper.h"
 #include "stacks/host/run_dir.h"

@@ -35,7 +35,7 @@ ipc::PutPeer put_peer(const config::Customer& customer, const config::Peer& peer
                       std::size_t queues, const ObservedUplink& uplink, const SeenPeers& seen) {
     const PeerIdentity identity = config::identity_of(peer.tunnel);
     ipc::PutPeer put{{peer.name, listener_of(customer, peer), peer.allowed_ips, endpoint_of(peer, uplink),
-                      peer.expires.value_or(WallTime{})},
+                      peer.expires.value_or(WallTime{}), limits_of(peer.limits)},
                      with_secrets(peer.tunnel, secrets),
                      queue_of(identity, queues)};
     const auto found = seen.find(identity);

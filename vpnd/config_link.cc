@@ -121,6 +121,11 @@ std::optional<ConfigLink::Event> ConfigLink::handle(ipc::ConfigMessage message, 
         hang_up("PutAuthChannel without its descriptor");
         return std::nullopt;
     }
+    if (const auto* usage = std::get_if<ipc::PutUsageFile>(&message)) {
+        if (descriptors.size() == 1) return UsagePassed{usage->month, std::move(descriptors.front())};
+        hang_up("PutUsageFile without its descriptor");
+        return std::nullopt;
+    }
     if (auto* wanted = std::get_if<ipc::StartCapture>(&message)) {
         if (descriptors.size() == 1)
             return CaptureWanted{std::move(wanted->customer), std::move(wanted->peer), std::move(descriptors.front())};

@@ -38,6 +38,11 @@ class ConfigLink {
     struct AuthPassed {
         ipc::Channel channel;
     };
+    // The file of a month of usage; there is no answer.
+    struct UsagePassed {
+        std::uint32_t month = 0;
+        UniqueFd file;
+    };
     // Somebody wants to watch packets; there is no answer but on the socket.
     struct CaptureWanted {
         std::string customer;
@@ -45,7 +50,7 @@ class ConfigLink {
         UniqueFd socket;
     };
     // Committed: answer with Applied or Rejected, now or later.
-    using Event = std::variant<Greeted, Committed, AuthPassed, CaptureWanted>;
+    using Event = std::variant<Greeted, Committed, AuthPassed, UsagePassed, CaptureWanted>;
 
     // Readable when run() has something to do.
     [[nodiscard]] int fd() const { return loop_.fd(); }

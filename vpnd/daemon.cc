@@ -163,6 +163,15 @@ void Daemon::handle(ConfigLink::Event event) {
     }
     if (auto* passed = std::get_if<ConfigLink::AuthPassed>(&event))
         return ike_->attach_authd(std::move(passed->channel));
+    if (auto* usage = std::get_if<ConfigLink::UsagePassed>(&event)) {
+        // A predecessor may still write to it.
+        if (!is_in_charge_) {
+            usage_passed_ = std::move(*usage);
+        } else {
+            usage_.keep_in(io::read_clock(), usage->month, std::move(usage->file));
+        }
+        return;
+    }
     if (auto* wanted = std::get_if<ConfigLink::CaptureWanted>(&event))
         return capture_->start(wanted->customer, wanted->peer, std::move(wanted->socket));
     commit(std::move(std::get<ConfigLink::Committed>(event)));
@@ -219,12 +228,14 @@ void Daemon::carry_out(Now now, Changes changes) {
     for (const Changes::RemovePeer& remove : changes.remove_peers) {
         control_->remove_peer(now, remove.listener, remove.peer);
         news_log_.forget(remove.customer, remove.peer);
+        usage_.forget(remove.peer);
         snapshot_.book().forget(remove.peer);
     }
     for (const Changes::RemoveConnection& gone : changes.remove_connections) {
         services_.at(ipc::ListenerKind::kIke)->remove_connection(now, gone);
         for (const PeerIndex peer : gone.peers) {
             news_log_.forget(gone.customer, peer);
+            usage_.forget(peer);
             snapshot_.book().forget(peer);
         }
     }
@@ -244,6 +255,7 @@ void Daemon::carry_out(Now now, Changes changes) {
     for (const Changes::ReleasePeer& release : changes.release_peers) {
         control_->assign_peer(release.peer, ListenerIndex{});
         news_log_.forget(release.customer, release.peer);
+        usage_.forget(release.peer);
         snapshot_.book().forget(release.peer);
     }
     for (const Changes::OperateConnection& operation : changes.operate_connections)
@@ -395,6 +407,13 @@ void Daemon::take_news() {
         if (const CustomerSet::PeerRef about = customers_.find(peer); about.customer != nullptr)
             counters_.note_change(about.customer->index);
     }
+}
+
+void Daemon::watch_usage(Now now) {
+    std::vector<CustomerSet::Spent> spent;
+    usage_.run(now, spent);
+    if (spent.empty()) return;
+    carry_out(now, customers_.note_spent(std::move(spent)));
 }
 
 void Daemon::note_place(ListenerIndex listener, const control::PeerNews& what) {

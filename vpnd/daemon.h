@@ -85,6 +85,8 @@ class Daemon {
     // The first generation is in force: what it did not take over is wiped.
     void end_succession();
     void take_news();
+    // Counts what customers used, and stops those whose quota is spent.
+    void watch_usage(Now now);
     // Where its news says that a peer is.
     void note_place(ListenerIndex listener, const control::PeerNews& what);
     // Says when a listener comes under load, and when none is any more.

@@ -45,6 +45,7 @@ class Daemon {
     void handle_stacks(UniqueFd file);
     void handle_problems(ipc::WebProblems message);
     void handle_renames(ipc::WebRenames message);
+    [[nodiscard]] bool ask(std::uint32_t id, Ask& ask);
     void report_broken_past(const std::string& reason);
     // A GET of root's.
     void answer_local(const std::string& target, std::function<void(Reply)> answer);

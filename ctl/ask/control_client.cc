@@ -18,7 +18,8 @@ constexpr std::string_view kRevision = "revision ";
 constexpr int kStatusPatienceSeconds = 3;
 
 Result<ipc::ControlDone> converse(ipc::Channel& channel, const std::string& daemon, const ipc::ControlRequest& request,
-                                  const std::function<void(const ipc::ControlText&)>& on_text) {
+                                  const std::function<void(const ipc::ControlText&)>& on_text,
+                                  const std::vector<int>& descriptors = {}) {
     std::vector<std::uint8_t> wire;
     WARREN_TRY(ipc::encode(request, wire));
     WARREN_TRY(channel.send(wire, descriptors));
@@ -36,10 +37,11 @@ Result<ipc::ControlDone> converse(ipc::Channel& channel, const std::string& daem
 
 Result<ipc::ControlDone> send_request(const std::string& run_dir, const ipc::ControlRequest& request,
                                       const std::function<void(const ipc::ControlText&)>& on_text,
-                                      const std::vector<int>& descriptors) {
+                                      const std::vector<int>& descriptors, int patience) {
     auto channel = connect_daemon("stackd", run_dir + "/control.sock");
     if (!channel) return tl::unexpected<Error>(channel.error());
-    return converse(*channel, "stackd", request, on_text);
+    if (patience > 0) WARREN_TRY(limit_waiting(*channel, patience));
+    return converse(*channel, "stackd", request, on_text, descriptors);
 }
 
 Result<ipc::ControlDone> ask_fleetd(const std::string& run_dir, const ipc::ControlRequest& request,

@@ -13,12 +13,12 @@
 
 namespace warren::ctl {
 
-// Over RUN_DIR/control.sock. `on_text` gets each piece of the answer as it arrives; there is no timeout, because a
-// change of many customers takes long. `descriptors` go with the request, and stay the caller's. kUnavailable: stackd
-// cannot be reached or went away.
+// Over RUN_DIR/control.sock. `on_text` gets each piece of the answer as it arrives. `descriptors` go with the request,
+// and stay the caller's. `patience`: how many seconds to wait for a piece; 0: there is no limit, because a change of
+// many customers takes long. kUnavailable: stackd cannot be reached, went away, or does not answer in time.
 [[nodiscard]] Result<ipc::ControlDone> send_request(const std::string& run_dir, const ipc::ControlRequest& request,
                                                     const std::function<void(const ipc::ControlText&)>& on_text,
-                                                    const std::vector<int>& descriptors = {});
+                                                    const std::vector<int>& descriptors = {}, int patience = 0);
 
 // The same over RUN_DIR-fleet/fleetd.sock, to fleetd.
 [[nodiscard]] Result<ipc::ControlDone> ask_fleetd(const std::string& run_dir, const ipc::ControlRequest& request,

@@ -68,7 +68,7 @@ std::optional<CheckedByStackd> check_by_stackd(const Invocation& invocation, con
             if (text.text.starts_with("customers ")) out.customers = number_in(text.text);
             if (text.text.starts_with("errors ")) out.errors = number_in(text.text);
         },
-        kPatience);
+        {}, kPatience);
     if (!done || directory.empty() || !std::filesystem::equivalent(directory, invocation.config_dir, error))
         return std::nullopt;
     out.is_valid = done->exit_status == kDone;

@@ -100,7 +100,7 @@ _vpnctl() {
     '--month[usage: 2026-11, of UTC]:month:' \
     '--csv[usage: a table for programs]' \
     '(-f --follow)'{-f,--follow}'[log: wait for more lines]' \
-    '(-n --lines)'{-n,--lines}'[log: only the last lines]:number:' \
+    '(-n --lines)'{-n,--lines}'[events, outages, log, top: so many lines]:number:' \
     '--no-apply[write the file, and leave the rest to apply]' \
     '*--network[peer add: a network behind the peer]:network:' \
     '*--address[peer add, customer add: an address]:address:' \
@@ -132,6 +132,12 @@ _vpnctl() {
     '--to[why: the destination address]:address:' \
     '--proto[why: the protocol]:protocol:(tcp udp icmp)' \
     '--port[why: the destination port]:port:' \
+    '--since[events, outages: from then on]:time:(1h 1d 1w)' \
+    '--until[events, outages: until then]:time:(1h 1d 1w)' \
+    '--peer[events, outages: of this peer]:peer:' \
+    '--kind[events: of this kind]:kind:' \
+    '--down[customers, peers: only those that are down]' \
+    '--idle[peers: only those that are idle]' \
     '--json[print one JSON document]' \
     '(-v --verbose)'{-v,--verbose}'[apply, diff: every step in the kernel]' \
     '(- *)'{-h,--help}'[help]' \
@@ -242,7 +248,7 @@ std::string filled(std::string_view script) {
         {"@actions@", orders_of(*find_command("ipsec"))},
         {"@plain_values@",
          "--network|--address|--public-key|--keepalive|--endpoint|--name|--description|--confirm-within|--comment|--"
-         "revision|--count|-c|--from|--to|--proto|--port"},
+         "revision|--since|--until|--peer|--kind|--count|-c|-n|--from|--to|--proto|--port"},
         {"@bash_verbs@", bash_verbs},
         {"@zsh_verbs@", zsh_verbs},
         {"@options@", fmt::format("{}", fmt::join(option_names(), " "))},

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/socket_address.h"
+#include "crypto/secret.h"
 #include "stacks/children/past_files.h"
 #include "stacks/children/told_stacks.h"
 
@@ -42,6 +43,8 @@ bool is_bounded(const ipc::WebMessage& message) {
     if (const auto* unlock = std::get_if<ipc::WebUnlock>(&message))
         return unlock->user.size() <= ipc::WebChange::kMaxText &&
                unlock->password.size() <= ipc::WebUnlock::kMaxPassword;
+    if (const auto* broken = std::get_if<ipc::WebPastBroken>(&message))
+        return broken->reason.size() <= ipc::WebPastBroken::kMaxReason;
     const auto* change = std::get_if<ipc::WebChange>(&message);
     if (change == nullptr) return true;
     const auto fits = [](const std::string& text) { return text.size() <= ipc::WebChange::kMaxText; };
@@ -178,12 +181,16 @@ bool WebKeeper::queue(Asked asked) {
 
 // A stopped or slow statusd is tolerated: it costs nothing.
 bool WebKeeper::handle_request(Instant now) {
-    std::array<std::uint8_t, ipc::WebPastBroken::kMaxReason + 64> space{};
+    static_assert(kMaxRequest >= ipc::WebPastBroken::kMaxReason + 64);
+    std::array<std::uint8_t, kMaxRequest> space{};
     auto received = channel_.receive(space);
     if (!received) return received.error().code == ErrorCode::kUnavailable;
     if (received->closed) return false;
-    const auto message = ipc::decode_web(Bytes(space).first(received->size));
-    if (!message) return false;
+    auto message = ipc::decode_web(Bytes(space).first(received->size));
+    crypto::wipe(space);  // it may have had a password
+    if (!message || !is_bounded(*message)) return false;
+    if (auto* unlock = std::get_if<ipc::WebUnlock>(&*message)) return queue(std::move(*unlock));
+    if (auto* change = std::get_if<ipc::WebChange>(&*message)) return queue(std::move(*change));
     if (const auto* broken = std::get_if<ipc::WebPastBroken>(&*message))
         return replace_past(now, broken->reason).has_value();
     if (!std::holds_alternative<ipc::WebAsks>(*message)) return false;

@@ -45,6 +45,9 @@ SHAPES = {"/api/v1/session": "Session", "/api/v1/overview": "Overview", "/api/v1
           f"/api/v1/customers/{OWN}/timeseries?range=hour": "Timeseries",
           f"/api/v1/customers/{OWN}/outages": "OutageList", "/api/v1/outages": "OutageList",
           "/api/v1/find?text=graz": "FoundList", "/api/v1/top": "Top"}
+CHANGES = {"/api/v1/unlock", "/api/v1/pending/confirm", "/api/v1/pending/go-back",  # in test_page_changes.py
+           *("/api/v1/customers/{id}" + rest for rest in ("/devices", "/suspend", "/resume", "/peers/{name}/enable",
+                                                          "/peers/{name}/disable"))}
 CONNECTIONS = ("", "/{name}", "/{name}/timeseries")  # in test_page_connections.py
 ONLY_ALL = {"/api/v1/timeseries", "/api/v1/timeseries?step=60", "/api/v1/timeseries?step=1800",
             "/api/v1/timeseries?range=month", "/api/v1/system"}

@@ -379,10 +379,11 @@ void CustomerSet::put_customer(NewCustomer&& customer, Changes& changes) {
     held.settings = std::move(customer.put.settings);
     held.put = ++puts_;
     if (is_new) held.life = held.put;
-    const bool stay_as_they_are = was_served && held.sources == customer.put.sources;
+    const bool has_other_sources = held.sources != customer.put.sources;
     held.sources = std::move(customer.put.sources);
     const bool has_other_workers = spread(held, customer.put.queues, changes);
-    if (replace_peers(held, std::move(customer.peers), was_served, stay_as_they_are, changes)) view_changed = true;
+    const WhichPut which{was_served, has_other_pace || has_other_sources};
+    if (replace_peers(held, std::move(customer.peers), which, changes)) view_changed = true;
     if (replace_connections(held, customer, {was_served, has_other_workers}, changes)) view_changed = true;
     if (!customer.tuns.empty()) held.tuns = numbers_of(customer.tuns);
     if (!view_changed) return;
@@ -423,8 +424,8 @@ std::vector<const HeldPeer*> CustomerSet::continued_by(const std::vector<ipc::Pu
     return out;
 }
 
-bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served,
-                                bool stay_as_they_are, Changes& changes) {
+bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, WhichPut which,
+                                Changes& changes) {
     const std::vector<HeldPeer> old = std::move(held.peers);
     held.peers.clear();
     held.peers.reserve(peers.size());  // what grows by doubling keeps half a customer's peers in reserve
@@ -443,7 +444,7 @@ bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& 
         const HeldPeer* const known = continued[i];
         if (known != nullptr) stays.insert(known);
         const PeerIndex index = known != nullptr ? known->index : peer_indexes_.allocate();
-        const bool put = is_served && (known == nullptr || !stay_as_they_are || known->config != config);
+        const bool put = is_served && (known == nullptr || which.all || !which.was_served || known->config != config);
         view_changed = view_changed || known == nullptr ||
                        known->config.settings.allowed_ips != config.settings.allowed_ips ||
                        known->config.settings.limits != config.settings.limits || known->config.queue != config.queue;

@@ -199,9 +199,7 @@ class CustomerSet {
         bool all = false;         // those that stay as they are, too
     };
     // True when the data plane must know: other peers or other allowed_ips.
-    // `stay_as_they_are`: a peer whose settings are the same needs not be put again.
-    bool replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, bool was_served, bool stay_as_they_are,
-                       Changes& changes);
+    bool replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& peers, WhichPut which, Changes& changes);
     // The same for connections.
     struct Before {
         bool was_served = false;

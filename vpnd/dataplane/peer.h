@@ -75,6 +75,7 @@ struct Peer {
     TrafficCounters traffic;
     TrafficCounters traffic_before;  // of `traffic`, that of others who had the peer before (CountAnew)
     std::unique_ptr<BoundedQueue<StagedPacket>> staged;  // only while packets wait
+    PeerRates* rates = nullptr;                          // null: only the customer's apply. Of Customer::rates
     std::uint64_t sources_refused = 0;                   // packets whose source is not the peer's
     IpAddress source_refused;                            // of the latest
 

@@ -196,6 +196,7 @@ ipc::PeerActivity Snapshot::activity_of(const HeldCustomer& customer, std::size_
     out.uses_next_key = status.uses_next_key;
     out.uses_previous_identity = status.uses_previous_identity;
     out.is_expired = status.is_expired;
+    out.month = month_of(customer.settings.id, peer.config.settings.name);
     const PeerBook::Entry past = book_.of(peer.index);
     out.refused_at = past.refused_at;
     out.port_moves = past.port_moves;

@@ -79,6 +79,7 @@ class Snapshot {
     std::string aead_backend_;
     ProcessUsage usage_;
     WhyUnserved why_unserved_;
+    MonthOf month_of_;
     PeerBook book_;
 };
 

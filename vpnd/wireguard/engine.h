@@ -57,6 +57,7 @@ struct PeerConfig {
     std::unique_ptr<const LastKnown> last_known;  // of a new peer; null: nothing is
     std::unique_ptr<NextKey> next;                // null: none. Both keys are the same peer
     WallTime expires;                             // from then on nothing of it is accepted; 0: never
+    std::uint32_t handshakes_per_second = 0;      // that all peers of its customer may begin, as many at once; 0: any
     // What leaves for it leaves from one of these, at most one of a family, and from nowhere else; an initiation that
     // arrived at another address gets no answer. Null: any address of ours.
     std::unique_ptr<const std::vector<IpAddress>> sources;

@@ -31,6 +31,14 @@ struct Stream {
     bool must_reset = false;  // the client must load everything again
 };
 
+// What stackd is asked for; then finish_ask() has the answer.
+struct Ask {
+    std::variant<ipc::WebUnlock, ipc::WebChange> what;  // without its id
+    Gate::Credential credential;
+    std::string user;
+};
+using Answer = std::variant<ipc::WebUnlocked, ipc::WebChanged>;
+
 // A question that only the database of the past can answer, in another thread: Router::finish_past() makes the reply.
 struct PastQuery {
     Shares::Place place;
@@ -39,7 +47,7 @@ struct PastQuery {
     std::size_t limit = 0;
 };
 
-using Outcome = std::variant<Reply, Stream, PasswordCheck, PastQuery>;
+using Outcome = std::variant<Reply, Stream, PasswordCheck, Ask, PastQuery>;
 
 // An entry for the log of logins.
 struct Audit {
@@ -63,6 +71,8 @@ class Router {
     [[nodiscard]] Reply finish_login(Now now, const PasswordCheck& check, bool matched);
     // Too many logins wait: the answer to one that was not checked.
     [[nodiscard]] Reply abandon_login(const PasswordCheck& check);
+    // `answer`: nothing when stackd does not answer, or too many wait.
+    [[nodiscard]] Reply finish_ask(Now now, const Ask& ask, const std::optional<Answer>& answer);
     // The answer of the database, or that there is none.
     [[nodiscard]] Reply finish_past(const PastQuery& query, const Result<PastAnswer>& answer, Now now) const;
     // A GET from root, who sees all: it came over a socket that only root can open.

@@ -334,7 +334,8 @@ void Census::update_state(Now now, CustomerEntry& customer, PeerEntry& peer) {
     peer.has_state_since = true;
     peer.tick = tick_;
     const EventKind kind = state == ipc::PeerState::kOnline ? EventKind::kOnline : EventKind::kIdle;
-    std::string reason = state == ipc::PeerState::kNever ? reason_of_end(now, customer, peer) : std::string();
+    const bool has_ended = state == ipc::PeerState::kNever || state == ipc::PeerState::kExpired;
+    std::string reason = has_ended ? reason_of_end(now, customer, peer) : std::string();
     if (kind == EventKind::kIdle) customer.lost_because = reason;
     record_event(now, kind, customer.shown.settings.id, peer.shown.settings.name, before, std::string(name_of(state)),
                  std::move(reason));

@@ -47,6 +47,7 @@ struct SystemFacts {
     std::optional<Now> stackd_heard;                           // its last message; nothing: not watched
     std::vector<health::Situation::Problem> problems;          // of stackd
     std::map<std::string, ipc::WebStack, std::less<>> stacks;  // by Census::id_at_stackd(); none: not known
+    ipc::WebChanging changing;                                 // what users may change, and what waits
     bool has_past = false;                                     // there is a database of the past
     std::string past_problem;                                  // why nothing is written to it; "": it is
     WallTime past_problem_since;

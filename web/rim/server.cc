@@ -235,6 +235,10 @@ class Server::Rim::Connection : public std::enable_shared_from_this<Connection> 
         write_audits(rim_.router);
         if (auto* reply = std::get_if<Reply>(&outcome)) return send(std::move(*reply));
         if (auto* check = std::get_if<PasswordCheck>(&outcome)) return check_password(std::move(*check));
+        if (auto* ask = std::get_if<Ask>(&outcome)) {
+            beast::get_lowest_layer(stream_).expires_never();
+            return rim_.add_ask(shared_from_this(), std::move(*ask));
+        }
         if (auto* query = std::get_if<PastQuery>(&outcome)) return ask_past(std::move(*query));
         begin_stream(std::move(std::get<Stream>(outcome)));
     }

@@ -47,6 +47,10 @@ class Server {
     // Calls `call` periodically.
     void every(Duration interval, std::function<void()> call);
 
+    // Passes a question to stackd, whose answer comes by finish(); false: it cannot be passed.
+    void set_asker(std::function<bool(std::uint32_t id, Ask& ask)> asker);
+    // One that nobody waits for is dropped.
+    void finish(std::uint32_t id, Answer answer);
     // Who answers questions about the past: later, on the loop, once.
     using AskPast = std::function<void(PastQuery query, std::function<void(Reply)> answer)>;
     void ask_past_of(AskPast ask);

@@ -277,7 +277,7 @@ TEST_CASE("each trouble is named, and what is none is not") {
     }
 }
 
-TEST_CASE("a black hole says what came through, and an attempt what its peer offered") {
+TEST_CASE("a black hole says what passed, and an attempt what its peer offered") {
     Facts facts = healthy();
     facts.probes["graz"][0].sizes.back().answered = false;
     const auto found = findings_of(facts);

@@ -144,6 +144,7 @@ std::vector<ConfigMessage> every_config_message() {
     out.emplace_back(full_put_connection());
     out.emplace_back(OperateConnection{"acme", "graz", ConnectionAction::kTerminate});
     out.emplace_back(PutAuthChannel{});
+    out.emplace_back(PutUsageFile{202611});
     out.emplace_back(StartCapture{"acme", "graz"});
     return out;
 }
@@ -237,7 +238,8 @@ std::vector<SnapshotMessage> every_snapshot_message() {
 }
 
 std::vector<ControlMessage> every_control_message() {
-    return {ControlRequest{ControlVerb::kOperateConnection,
+    // The last verb, which is the one that a reader may refuse.
+    return {ControlRequest{ControlVerb::kFleetUndrain,
                            LogLevel::kDebug,
                            "acme",
                            "laptop",
@@ -264,6 +266,11 @@ std::vector<WebMessage> every_web_message() {
             WebProblems{{{ControlText::Kind::kUnserved, "acme", "acme.toml:1:1: error: x"}}, 3},
             WebStacks{},
             WebRenames{7, {{"acme", "initech"}, {"globex", "acme"}}, true},
+            WebChanging{true, 12, WallTime{5}, true},
+            WebUnlock{1, "ada", "password"},
+            WebUnlocked{1, WebVerdict::kLocked, "wrong", "ticket"},
+            WebChange{2, "ticket", WebAction::kAddDevice, "acme", "phone", "of Ada", "key", 12},
+            WebChanged{2, WebVerdict::kInvalid, "no", "[Interface]"},
             WebPast{"no"},
             WebPastBroken{"file is not a database"},
             WebAskers{}};

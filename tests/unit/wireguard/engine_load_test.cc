@@ -399,6 +399,31 @@ TEST_CASE("C11: messages that forge a known address use only that address's budg
     CHECK(hub.messages_of(MessageType::kResponse) == 1);
 }
 
+TEST_CASE("C11: all known sources together have a budget; beyond it they need a cookie") {
+    Hub hub;
+    const std::uint32_t count = kKnownSourcesBurst + 50;
+    const auto from = [](std::uint32_t i) {
+        return Endpoint{IpAddress::v4(10, 9, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)), 51820,
+                        0};
+    };
+    std::vector<ScriptedPeer> peers;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        peers.push_back(hub.make_peer());
+        PeerConfig config = hub.config_of(peers.back(), i);
+        config.customer = CustomerIndex{i};
+        hub.put(std::move(config));
+        hub.connect(peers.back(), i, from(i));
+    }
+    hub.advance(60s);
+    hub.put_under_load();
+    std::size_t answered = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        hub.deliver(peers[i].initiate(7, hub.timestamp()), from(i));
+        answered += hub.messages_of(MessageType::kResponse);
+    }
+    CHECK(answered == kKnownSourcesBurst);
+}
+
 TEST_CASE("a customer's peers begin as many handshakes as it may, and another customer's notice nothing") {
     Hub hub;
     std::vector<ScriptedPeer> peers;

@@ -54,7 +54,7 @@ describe("the contract with statusd", () => {
         templates.some((template) => template.test(path.split("?")[0] ?? "")),
         path,
       ).toBe(true);
-    expect(new Set(asked).size).toBe(17);
+    expect(new Set(asked).size).toBe(25);
   });
 
   it("has a word for every state and kind", () => {

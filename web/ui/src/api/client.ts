@@ -8,6 +8,7 @@ import type {
   Done,
   EventList,
   FoundList,
+  NewDevice,
   OutageList,
   Overview,
   Peer,
