@@ -228,14 +228,14 @@ void Daemon::carry_out(Now now, Changes changes) {
     for (const Changes::RemovePeer& remove : changes.remove_peers) {
         control_->remove_peer(now, remove.listener, remove.peer);
         news_log_.forget(remove.customer, remove.peer);
-        usage_.forget(remove.peer);
+        if (remove.is_gone) usage_.forget(remove.peer);
         snapshot_.book().forget(remove.peer);
     }
     for (const Changes::RemoveConnection& gone : changes.remove_connections) {
         services_.at(ipc::ListenerKind::kIke)->remove_connection(now, gone);
         for (const PeerIndex peer : gone.peers) {
             news_log_.forget(gone.customer, peer);
-            usage_.forget(peer);
+            if (gone.is_gone) usage_.forget(peer);
             snapshot_.book().forget(peer);
         }
     }

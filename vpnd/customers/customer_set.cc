@@ -535,7 +535,7 @@ void CustomerSet::remove_listener(const ipc::ListenerId& id, Changes& changes) {
 }
 
 void CustomerSet::drop_peer(const HeldCustomer& customer, const HeldPeer& peer, Changes& changes) {
-    changes.remove_peers.push_back({peer.listener, peer.index, customer.index});
+    changes.remove_peers.push_back({peer.listener, peer.index, customer.index, true});
     peer_indexes_.release(peer.index);
     places_[peer.index.value] = {};
 }

@@ -66,6 +66,7 @@ struct Changes {
         ListenerIndex listener;
         PeerIndex peer;
         CustomerIndex customer;
+        bool is_gone = false;  // nobody has its index any more; else it begins anew, and its counters go on
     };
     // Nobody has this peer at this listener any more, or it is to begin anew: what is kept of it is forgotten.
     struct ForgetPeer {
@@ -87,6 +88,7 @@ struct Changes {
         CustomerIndex customer;
         ConnectionIndex connection;
         std::vector<PeerIndex> peers;  // that it had
+        bool is_gone = false;          // likewise, and its peers with it
     };
     // New, or other settings of it or of its customer's IPsec.
     struct PutConnection {

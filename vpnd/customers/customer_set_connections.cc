@@ -171,7 +171,7 @@ void CustomerSet::remove_connection(const HeldCustomer& customer, HeldConnection
     connection_indexes_.release(connection.index);
     connection_places_[connection.index.value] = {};
     changes.remove_connections.push_back(
-        {connection.listener, customer.index, connection.index, std::move(connection.peers)});
+        {connection.listener, customer.index, connection.index, std::move(connection.peers), true});
 }
 
 }  // namespace warren::vpnd

@@ -44,7 +44,8 @@ Counters::Ticket Counters::refresh(Now now, std::span<const HeldCustomer* const>
 
 Counters::Ticket Counters::refresh_touched(Now now, std::span<const HeldCustomer* const> customers) {
     for (const HeldCustomer* customer : customers) {
-        if (Kept& kept = customers_[customer->index]; kept.is_touched) request(now, *customer, kept);
+        if (Kept& kept = customers_[customer->index]; kept.is_touched || kept.put != customer->put)
+            request(now, *customer, kept);
     }
     return last_;
 }
@@ -62,11 +63,14 @@ Counters::Ticket Counters::refresh_workers(Now now) {
 }
 
 void Counters::request(Now now, const HeldCustomer& customer, Kept& kept) {
-    if (now.instant - kept.asked < kFresh) return;
+    if (now.instant - kept.asked < kFresh && kept.put == customer.put) return;
     kept.asked = now.instant;
     kept.is_touched = false;
     kept.reports.resize(customer.workers.size());
-    if (kept.put != customer.put) place_rows(customer, kept);
+    if (kept.put != customer.put) {
+        place_rows(customer, kept);
+        kept.first = last_ + 1;
+    }
     for (std::size_t queue = 0; queue < customer.workers.size(); ++queue) request(customer, queue);
 }
 
@@ -120,6 +124,15 @@ std::uint64_t Counters::mark(CustomerIndex customer) const {
     return found == customers_.end() ? 0 : found->second.mark;
 }
 
+bool Counters::is_current(const HeldCustomer& customer) const {
+    const auto found = customers_.find(customer.index);
+    if (found == customers_.end() || found->second.put != customer.put) return false;
+    const Kept& kept = found->second;
+    return kept.reports.size() == customer.workers.size() &&
+           std::all_of(kept.reports.begin(), kept.reports.end(),
+                       [&](const auto& report) { return report != nullptr && report->token >= kept.first; });
+}
+
 // One worker has the peer; the others' rows of it are zero.
 io::PeerCounters Counters::peer(CustomerIndex customer, std::size_t position, PeerIndex peer) const {
     io::PeerCounters sum{peer};
@@ -159,6 +172,13 @@ dataplane::Meters Counters::meters(CustomerIndex customer) const {
         add(sum.outbound, report.meters.outbound);
     });
     return sum;
+}
+
+dataplane::Meters Counters::queue_meters(CustomerIndex customer, std::size_t queue) const {
+    const auto found = customers_.find(customer);
+    if (found == customers_.end() || queue >= found->second.reports.size()) return {};
+    const auto& report = found->second.reports[queue];
+    return report == nullptr ? dataplane::Meters{} : report->meters;
 }
 
 void Counters::for_each_report(CustomerIndex customer,

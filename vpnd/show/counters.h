@@ -13,15 +13,14 @@
 #include "base/time.h"
 #include "vpnd/customers/customer_set.h"
 #include "vpnd/io/control_worker.h"
+#include "vpnd/show/usage_source.h"
 
 namespace warren::vpnd {
 
 // Asks the data workers at most once in kFresh for each customer, however many ask. One thread.
-class Counters {
+class Counters : public UsageSource {
   public:
     static constexpr Duration kFresh = std::chrono::milliseconds(50);
-    // Names a moment: everything asked for up to it.
-    using Ticket = std::uint64_t;
     using Drops = DataPlaneDrops::Counts;
     // What a data worker counts that is no customer's.
     struct Worker {
@@ -35,23 +34,20 @@ class Counters {
     // Asks for the counters of these customers, and for the workers' own, unless they are fresh. ready(ticket) tells
     // when they are here.
     [[nodiscard]] Ticket refresh(Now now, std::span<const HeldCustomer* const> customers);
-    // The same in two steps, for a reader of many customers of which few have changed: first the workers' own, which
-    // name those that have; when they are here, the counters of those among `customers`.
-    [[nodiscard]] Ticket refresh_workers(Now now);
-    [[nodiscard]] Ticket refresh_touched(Now now, std::span<const HeldCustomer* const> customers);
-    [[nodiscard]] bool ready(Ticket ticket) const { return asked_.empty() || *asked_.begin() > ticket; }
+    [[nodiscard]] Ticket refresh_workers(Now now) override;
+    [[nodiscard]] Ticket refresh_touched(Now now, std::span<const HeldCustomer* const> customers) override;
+    [[nodiscard]] bool ready(Ticket ticket) const override { return asked_.empty() || *asked_.begin() > ticket; }
     // A report that a data worker has filled.
     void store(std::unique_ptr<io::CustomerReport> report);
     void forget(CustomerIndex customer) { customers_.erase(customer); }
-    // Something else about the customer or its peers has changed.
-    void note_change(CustomerIndex customer) { customers_[customer].mark = ++last_mark_; }
-    // Another one than before when anything that is not configuration may have changed.
-    [[nodiscard]] std::uint64_t mark(CustomerIndex customer) const;
+    void note_change(CustomerIndex customer) override { customers_[customer].mark = ++last_mark_; }
+    [[nodiscard]] std::uint64_t mark(CustomerIndex customer) const override;
+    [[nodiscard]] bool is_current(const HeldCustomer& customer) const override;
 
+    [[nodiscard]] io::PeerCounters peer(CustomerIndex customer, std::size_t position, PeerIndex peer) const override;
+    [[nodiscard]] io::PeerCounters connection_peer(CustomerIndex customer, PeerIndex peer) const override;
+    [[nodiscard]] dataplane::Meters queue_meters(CustomerIndex customer, std::size_t queue) const override;
     // As of the last answer; zeros when there was none.
-    [[nodiscard]] io::PeerCounters peer(CustomerIndex customer, std::size_t position, PeerIndex peer) const;
-    // Of one that is a connection's.
-    [[nodiscard]] io::PeerCounters connection_peer(CustomerIndex customer, PeerIndex peer) const;
     [[nodiscard]] Drops drops(CustomerIndex customer) const;
     [[nodiscard]] dataplane::Meters meters(CustomerIndex customer) const;
     // Before a customer was known, over all data workers.
@@ -65,6 +61,7 @@ class Counters {
         bool is_touched = true;  // since it was asked for
         std::uint64_t mark = 0;
         std::uint64_t put = 0;                                     // HeldCustomer::put, which `rows` are of
+        Ticket first = 0;                                          // asked for as of `put`; those before are of another
         std::unordered_map<PeerIndex, std::size_t> rows;           // of the connections' peers in a report
         std::vector<std::unique_ptr<io::CustomerReport>> reports;  // by queue of its TUN; null before the first answer
     };

@@ -21,13 +21,28 @@ std::uint64_t since(std::uint64_t before, std::uint64_t now) {
 
 void UsageBook::keep_in(Now now, Month month, UniqueFd file) {
     if (file_.month() != month_of(now.wall)) begin_month(now);
-    if (month != file_.month()) return;  // it comes again when that begins
+    if (month != file_.month()) return keep_for_later({month, std::move(file)});
+    use(std::move(file));
+}
+
+void UsageBook::use(UniqueFd file) {
     const Status kept = file_.keep_in(std::move(file));
     if (!kept) log(LogLevel::kWarn, "usage_not_kept", {{"reason", kept.error().what}});
     // Records are elsewhere, and what the file has may have spent a quota.
+    look_again();
+    due_ = kLongAgo;
+}
+
+void UsageBook::keep_for_later(OtherFile other) {
+    std::erase_if(others_, [&](const OtherFile& known) { return known.month == other.month; });
+    if (others_.size() == kMostOthers) others_.erase(others_.begin());
+    others_.push_back(std::move(other));
+}
+
+// At each customer, whether it had packets or not.
+void UsageBook::look_again() {
     for (auto& [index, seen] : seen_customers_) seen.put = 0;
     for (Seen& seen : seen_) seen.put = 0;
-    due_ = kLongAgo;
 }
 
 void UsageBook::rename(const std::vector<Rename>& renames) {
@@ -35,11 +50,10 @@ void UsageBook::rename(const std::vector<Rename>& renames) {
     std::unordered_map<std::string, std::string> names;
     for (const Rename& rename : renames) names[rename.from] = rename.to;
     file_.rename(names);
-    for (auto& [index, seen] : seen_customers_) seen.put = 0;
-    for (Seen& seen : seen_) seen.put = 0;
+    look_again();
 }
 
-// The clock may go back: then the sums begin anew, and those of the file come back with it.
+// The clock may go back: then the sums of that month come back with its file.
 void UsageBook::begin_month(Now now) {
     write();
     UsageFile next(month_of(now.wall));
@@ -47,9 +61,15 @@ void UsageBook::begin_month(Now now) {
         if (static_cast<std::int64_t>(record.told_expiry) * std::nano::den <= now.wall.nanoseconds) continue;
         next.change(next.find_or_make(record.customer, record.peer)).told_expiry = record.told_expiry;
     }
+    if (file_.has_file()) keep_for_later({file_.month(), file_.release()});
     file_ = std::move(next);
-    for (auto& [index, seen] : seen_customers_) seen.put = 0;
-    for (Seen& seen : seen_) seen.put = 0;
+    look_again();
+    const auto known = std::find_if(others_.begin(), others_.end(),
+                                    [this](const OtherFile& other) { return other.month == file_.month(); });
+    if (known == others_.end()) return;
+    UniqueFd file = std::move(known->file);
+    others_.erase(known);
+    use(std::move(file));
 }
 
 void UsageBook::begin_round(Now now) {
@@ -88,6 +108,7 @@ void UsageBook::count(const HeldCustomer& customer, std::vector<CustomerSet::Spe
     SeenCustomer& seen = seen_customers_[customer.index];
     const std::uint64_t mark = counters_.mark(customer.index);
     if (seen.life == customer.life && seen.put == customer.put && seen.mark == mark) return;
+    if (!counters_.is_current(customer)) return;  // it comes with the next round
     if (seen.life != customer.life) seen = {};
     const bool is_put = seen.put != customer.put;  // another configuration, or another month
     seen.life = customer.life;
@@ -97,8 +118,14 @@ void UsageBook::count(const HeldCustomer& customer, std::vector<CustomerSet::Spe
 
     if (is_put) seen.all.put = 0;
     CustomerSet::Spent spent{customer.index, false, {}};
-    const dataplane::Meters meters = counters_.meters(customer.index);
-    const Bytes all = news(seen.all, {meters.inbound.bytes, meters.outbound.bytes});
+    Bytes all;
+    seen.queues.resize(customer.workers.size());
+    for (std::size_t queue = 0; queue < seen.queues.size(); ++queue) {
+        const dataplane::Meters meters = counters_.queue_meters(customer.index, queue);
+        const Bytes bytes = news(seen.queues[queue], {meters.inbound.bytes, meters.outbound.bytes});
+        all.rx += bytes.rx;
+        all.tx += bytes.tx;
+    }
     spent.customer = add(customer, "", all, customer.settings.quota, &seen.all);
 
     for (std::size_t i = 0; i < customer.peers.size(); ++i) {
@@ -124,14 +151,14 @@ void UsageBook::count(const HeldCustomer& customer, std::vector<CustomerSet::Spe
     seen.mark = counters_.mark(customer.index);
 }
 
-UsageBook::Bytes UsageBook::news(Seen& seen, Bytes counted) {
-    return {since(std::exchange(seen.rx_bytes, counted.rx), counted.rx),
-            since(std::exchange(seen.tx_bytes, counted.tx), counted.tx)};
+UsageBook::Bytes UsageBook::news(Bytes& seen, Bytes counted) {
+    return {since(std::exchange(seen.rx, counted.rx), counted.rx),
+            since(std::exchange(seen.tx, counted.tx), counted.tx)};
 }
 
 UsageBook::Bytes UsageBook::news(PeerIndex peer, const io::PeerCounters& counted) {
     if (seen_.size() <= peer.value) seen_.resize(peer.value + std::size_t{1});
-    return news(seen_[peer.value], {counted.rx_bytes, counted.tx_bytes});
+    return news(seen_[peer.value].bytes, {counted.rx_bytes, counted.tx_bytes});
 }
 
 bool UsageBook::add(const HeldCustomer& customer, std::string_view name, Bytes bytes, std::uint64_t quota, Seen* seen) {

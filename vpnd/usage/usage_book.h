@@ -11,7 +11,7 @@
 #include "base/renames.h"
 #include "ipc/limits.h"
 #include "vpnd/customers/customer_set.h"
-#include "vpnd/show/counters.h"
+#include "vpnd/show/usage_source.h"
 #include "vpnd/usage/usage_file.h"
 
 namespace warren::vpnd {
@@ -25,13 +25,13 @@ class UsageBook {
     static constexpr std::chrono::days kSoon{14};
     static constexpr unsigned kNearlyPercent = 80;
 
-    UsageBook(Counters& counters, const CustomerSet& customers) : counters_(counters), customers_(customers) {}
+    UsageBook(UsageSource& counters, const CustomerSet& customers) : counters_(counters), customers_(customers) {}
 
-    // The file of a month. It is used while that is the present one.
+    // The file of a month. It is used while that is the present one, also when that comes or comes back later.
     void keep_in(Now now, Month month, UniqueFd file);
     // Before a generation that renames customers is carried out.
     void rename(const std::vector<Rename>& renames);
-    // The data plane counts it from zero from now on.
+    // Nobody has this index any more: who has it next is counted from zero.
     void forget(PeerIndex peer);
 
     // Does a bounded share of what is due. The customers of which a quota is spent, or is no more, are appended.
@@ -47,28 +47,37 @@ class UsageBook {
     [[nodiscard]] ipc::MonthUsage of(std::string_view customer, std::string_view peer) const;
 
   private:
+    struct Bytes {
+        std::uint64_t rx = 0;
+        std::uint64_t tx = 0;
+    };
     struct Seen {
         std::size_t place = SIZE_MAX;  // its record
         std::uint64_t put = 0;         // HeldCustomer::put for which `place` is right
-        std::uint64_t rx_bytes = 0;
-        std::uint64_t tx_bytes = 0;
+        Bytes bytes;
     };
     struct SeenCustomer {
         std::uint64_t life = 0;
         std::uint64_t put = 0;
         std::uint64_t mark = 0;
         Seen all;
+        // By queue of its TUN: a worker that has the customer no more takes its own along.
+        std::vector<Bytes> queues;
     };
+    struct OtherFile {
+        Month month = 0;
+        UniqueFd file;
+    };
+    static constexpr std::size_t kMostOthers = 3;
 
     void begin_month(Now now);
+    void use(UniqueFd file);
+    void keep_for_later(OtherFile other);
+    void look_again();
     void begin_round(Now now);
     void count(const HeldCustomer& customer, std::vector<CustomerSet::Spent>& out);
-    struct Bytes {
-        std::uint64_t rx = 0;
-        std::uint64_t tx = 0;
-    };
     // What is new since this was asked last of the same.
-    [[nodiscard]] static Bytes news(Seen& seen, Bytes counted);
+    [[nodiscard]] static Bytes news(Bytes& seen, Bytes counted);
     // What is new of a peer of the data plane.
     [[nodiscard]] Bytes news(PeerIndex peer, const io::PeerCounters& counted);
     // Adds it to the record of this name; true: its quota is spent.
@@ -79,16 +88,17 @@ class UsageBook {
     void tell_expiries(Now now);
     void write();
 
-    Counters& counters_;
+    UsageSource& counters_;
     const CustomerSet& customers_;
     UsageFile file_;
+    std::vector<OtherFile> others_;  // of months that may come, or come back: the wall clock is set now and then
     Instant due_ = kLongAgo;
     Instant expiries_due_ = kLongAgo;
     bool is_counting_ = false;
     std::vector<CustomerIndex> round_;
     std::size_t counted_ = 0;    // of the round
     std::size_t refreshed_ = 0;  // likewise
-    Counters::Ticket ticket_ = 0;
+    UsageSource::Ticket ticket_ = 0;
     std::unordered_map<CustomerIndex, SeenCustomer> seen_customers_;
     std::vector<Seen> seen_;  // by PeerIndex
     bool has_failed_ = false;

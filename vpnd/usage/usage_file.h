@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/fd.h"
@@ -24,6 +25,8 @@ class UsageFile {
 
     [[nodiscard]] Month month() const { return month_; }
     [[nodiscard]] bool has_file() const { return file_.valid(); }
+    // The file, for another object; this one has none from now on.
+    [[nodiscard]] UniqueFd release() { return std::move(file_); }
     // Made when there is none. It stays where it is while this object lives. kMostUsageRecords and more: one that is
     // not kept.
     [[nodiscard]] std::size_t find_or_make(std::string_view customer, std::string_view peer);

@@ -513,6 +513,7 @@ TEST_CASE("what is kept of a peer is forgotten with it, and when it is to begin 
     REQUIRE(anew.remove_peers.size() == 1);
     REQUIRE(anew.put_peers.size() == 1);
     CHECK(anew.put_peers[0].peer == anew.remove_peers[0].peer);
+    CHECK_FALSE(anew.remove_peers[0].is_gone);  // its counters go on
     CHECK(anew.put_peers[0].peer == index_of(set, "globex", 1));
 
     // At another listener it is another tunnel.
