@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
@@ -43,9 +44,10 @@ Result<UniqueFd> open_usage(const std::string& run_dir, const std::string& state
 
 void remove_old_usage(const std::string& of, Month now) {
     const std::string directory = usage_directory(of);
-    for (const Month month : months_in(directory)) {
-        if (month < months_before(now, kUsageMonths)) ::unlink((directory + "/" + month_text(month)).c_str());
-    }
+    const std::vector<Month> months = months_in(directory);
+    if (months.size() <= kUsageMonths + 1) return;
+    const Month oldest = *std::min_element(months.begin(), months.end());
+    if (oldest < months_before(now, kUsageMonths)) ::unlink((directory + "/" + month_text(oldest)).c_str());
 }
 
 }  // namespace warren::stacks

@@ -17,7 +17,8 @@ namespace warren::stacks {
 // The file of a month in the run-dir, for reading and writing: made when there is none, from the copy in the state
 // directory ("": there are none) where that has one.
 [[nodiscard]] Result<UniqueFd> open_usage(const std::string& run_dir, const std::string& state_dir, Month month);
-// Removes what is older than kUsageMonths.
+// Removes the oldest one if there are more than kUsageMonths beside the present one, and it is older than these. One in
+// a call: bills are made of them, and the wall clock may be wrong for a while.
 void remove_old_usage(const std::string& of, Month now);
 
 }  // namespace warren::stacks
