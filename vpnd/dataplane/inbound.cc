@@ -336,13 +336,13 @@ void Inbound::deliver(Instant now, const Candidate& message, Output& out) {
 void Inbound::release(Instant now, Customer& customer, Output& out) {
     released_.clear();
     while (released_.size() < kBatch) {
-        auto packet = roster_.shaping.pop(now, customer.inbound);
+        auto packet = roster_.shaping.pop(now, customer, customer.inbound);
         if (!packet) break;
         release(customer, std::move(*packet), out);
     }
     for (PeerRates* const rates : customer.waiting) {
         while (released_.size() < kBatch) {
-            auto packet = roster_.shaping.pop(now, rates->inbound);
+            auto packet = roster_.shaping.pop(now, customer, rates->inbound);
             if (!packet) break;
             if (customer.inbound.pass(now, packet->size)) {
                 release(customer, std::move(*packet), out);

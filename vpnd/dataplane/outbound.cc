@@ -60,13 +60,13 @@ void Outbound::process(Instant now, CustomerIndex index, MutableBytes super_pack
 // Customers with a rate have one queue, so the peer is this worker's; where it is may have changed meanwhile.
 void Outbound::release(Instant now, Customer& customer, Output& out) {
     for (std::size_t i = 0; i < kReleased && available() > 0; ++i) {
-        auto waiting = roster_.shaping.pop(now, customer.outbound);
+        auto waiting = roster_.shaping.pop(now, customer, customer.outbound);
         if (!waiting) break;
         release(now, customer, waiting->bytes, out);
     }
     for (PeerRates* const rates : customer.waiting) {
         for (std::size_t i = 0; i < kReleased && available() > 0; ++i) {
-            auto waiting = roster_.shaping.pop(now, rates->outbound);
+            auto waiting = roster_.shaping.pop(now, customer, rates->outbound);
             if (!waiting) break;
             if (customer.outbound.pass(now, waiting->size)) {
                 release(now, customer, waiting->bytes, out);

@@ -11,28 +11,41 @@
 
 namespace warren::dataplane {
 
-// One data worker.
+// One data worker. Of memory and of places a customer may have as many as are left for all, and no more than its part:
+// so n customers that flood leave an (n+1)th of all to the others.
 class Shaping {
   public:
-    // Of all customers, whose packets wait for rates of their own: each takes some 15 kB beside its packets.
+    // Peers of all customers whose packets wait for rates of their own: each takes some 15 kB beside its packets.
     static constexpr std::size_t kMostWaiting = 4'096;
+    static constexpr std::size_t kMostWaitingOfCustomer = kMostWaiting / 4;
+    // Bytes of all shapers of a customer: of its own rates, and of its peers'.
+    static constexpr std::size_t kMostOfCustomer = ShaperMemory::kInAll / 4;
 
     // The packet waits, or is dropped and counted with `reason` when there is no room.
     void wait(Customer& customer, Shaper& shaper, std::uint32_t flow, Shaper::Packet packet, DropReason reason) {
-        if (!shaper.has_room(flow, packet.bytes.size(), memory_)) return customer.drops.add(reason);
+        if (!shaper.has_room(flow, packet.bytes.size(), memory_of(customer))) return customer.drops.add(reason);
+        const std::size_t before = memory_.held;
         shaper.push(flow, std::move(packet), memory_);
+        customer.shaped_bytes += memory_.held - before;
         arm_at(customer, shaper.next_due());
     }
     // The same for a rate of its peers: `shaper` is one of `rates`.
     void wait(Customer& customer, PeerRates& rates, Shaper& shaper, std::uint32_t flow, Shaper::Packet packet,
               DropReason reason) {
-        if (!rates.is_waiting && waiting_ >= kMostWaiting) return customer.drops.add(reason);
+        if (!rates.is_waiting && customer.waiting.size() >= std::min(kMostWaitingOfCustomer, kMostWaiting - waiting_))
+            return customer.drops.add(reason);
         wait(customer, shaper, flow, std::move(packet), reason);
         if (shaper.empty() || std::exchange(rates.is_waiting, true)) return;
         customer.waiting.push_back(&rates);
         ++waiting_;
     }
-    [[nodiscard]] std::optional<Shaper::Packet> pop(Instant now, Shaper& shaper) { return shaper.pop(now, memory_); }
+    // `shaper` is one of the customer's.
+    [[nodiscard]] std::optional<Shaper::Packet> pop(Instant now, Customer& customer, Shaper& shaper) {
+        const std::size_t before = memory_.held;
+        auto packet = shaper.pop(now, memory_);
+        customer.shaped_bytes -= before - memory_.held;
+        return packet;
+    }
     // Looks anew at when the customer's next packet may go. To be called after some were popped, or its rate changed.
     void arm(Customer& customer) {
         Instant due = std::min(customer.inbound.next_due(), customer.outbound.next_due());
@@ -61,16 +74,26 @@ class Shaping {
     [[nodiscard]] Instant next_deadline() const { return due_.empty() ? kNever : due_.top().at; }
     // What waits is dropped and counted.
     void drop(Customer& customer, DropReason reason) {
-        customer.drops.add(reason, customer.inbound.clear(memory_) + customer.outbound.clear(memory_));
+        clear(customer, customer.inbound, customer.outbound, reason);
         for (PeerRates* rates : std::vector(customer.waiting)) drop(customer, *rates, reason);
     }
     // The same of some peers only.
     void drop(Customer& customer, PeerRates& rates, DropReason reason) {
-        customer.drops.add(reason, rates.inbound.clear(memory_) + rates.outbound.clear(memory_));
+        clear(customer, rates.inbound, rates.outbound, reason);
         if (forget_if_empty(rates)) std::erase(customer.waiting, &rates);
     }
 
   private:
+    // As the customer may see it: what is left of it is left for this customer.
+    [[nodiscard]] ShaperMemory memory_of(const Customer& customer) const {
+        const std::size_t most = std::min(kMostOfCustomer, memory_.left());
+        return {ShaperMemory::kInAll - (most - std::min(most, customer.shaped_bytes))};
+    }
+    void clear(Customer& customer, Shaper& inbound, Shaper& outbound, DropReason reason) {
+        const std::size_t before = memory_.held;
+        customer.drops.add(reason, inbound.clear(memory_) + outbound.clear(memory_));
+        customer.shaped_bytes -= before - memory_.held;
+    }
     void arm_at(Customer& customer, Instant due) {
         if (due >= customer.release_at) return;
         customer.release_at = due;
