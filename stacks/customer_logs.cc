@@ -27,7 +27,9 @@ namespace warren::stacks {
 
 namespace {
 
-constexpr int kReads = 4;  // of one customer in a round
+constexpr int kReads = 4;                                    // of one customer in a round
+constexpr std::size_t kReaders = 16;                         // in a round
+constexpr Duration kPause = std::chrono::milliseconds(100);  // between rounds
 constexpr std::size_t kReadSpace = std::size_t{64} << 10;
 
 bool logs(const config::Customer& customer) {
@@ -55,9 +57,18 @@ std::map<std::uint32_t, std::string> device_names() {
 
 void CustomerLogs::follow(const config::Generation& generation) {
     std::set<std::string> wanted;
+    std::size_t beyond = 0;
     for (const auto& accepted : generation.customers) {
-        if (logs(accepted->customer) && wanted.size() < kMostLogs) wanted.insert(accepted->customer.id);
+        if (!logs(accepted->customer)) continue;
+        if (wanted.size() < kMostLogs) {
+            wanted.insert(accepted->customer.id);
+        } else {
+            ++beyond;
+        }
     }
+    if (beyond != std::exchange(not_read_, beyond) && beyond != 0)
+        log(LogLevel::kWarn, "log_not_read",
+            {{"customers", std::to_string(beyond)}, {"reason", "more customers log than can be listened to"}});
     std::erase_if(readers_, [&](const auto& each) { return !wanted.contains(each.first); });
     remove_others(generation);
     if (wanted.empty()) return ready_.reset();
@@ -91,25 +102,52 @@ Status CustomerLogs::listen(const std::string& customer, std::uint64_t stack) {
         reader.socket = std::move(*socket);
         reader.names = device_names();
     }
+    auto& added = *readers_.insert_or_assign(customer, std::move(reader)).first;
     epoll_event event{};
     event.events = EPOLLIN;
-    if (::epoll_ctl(ready_.get(), EPOLL_CTL_ADD, reader.socket.get(), &event) != 0) return fail_errno("epoll", errno);
-    readers_[customer] = std::move(reader);
-    return {};
+    event.data.ptr = &added;
+    if (::epoll_ctl(ready_.get(), EPOLL_CTL_ADD, added.second.socket.get(), &event) == 0) return {};
+    const int error = errno;
+    readers_.erase(customer);
+    return fail_errno("epoll", error);
 }
 
+// Those that are not reached come first in the next round: the kernel puts who was told of at the end.
 void CustomerLogs::run(Instant now, WallTime wall) {
-    for (auto& [customer, reader] : readers_) read(customer, reader, now, wall);
+    if (!ready_.valid() || now < due_) return;
+    due_ = now + kPause;
+    std::array<epoll_event, kReaders> ready{};
+    const int count = ::epoll_wait(ready_.get(), ready.data(), static_cast<int>(ready.size()), 0);
+    for (int i = 0; i < count; ++i) {
+        auto& [customer, reader] =
+            *static_cast<decltype(readers_)::value_type*>(ready.at(static_cast<std::size_t>(i)).data.ptr);
+        read(customer, reader, now, wall);
+    }
+}
+
+void CustomerLogs::rename(const std::vector<Rename>& renames) {
+    rename_keys(readers_, renames);
+    std::error_code error;  // of files that are not there
+    const std::filesystem::path directory = run_dir_ + "/log";
+    // By way of names that no customer has: two may change places.
+    for (const char* part : {"", ".1"}) {
+        for (const Rename& each : renames)
+            std::filesystem::rename(directory / (each.from + part), directory / ("." + each.to + part), error);
+        for (const Rename& each : renames) {
+            std::filesystem::remove(directory / (each.to + part), error);
+            std::filesystem::rename(directory / ("." + each.to + part), directory / (each.to + part), error);
+        }
+    }
 }
 
 void CustomerLogs::read(const std::string& customer, Reader& reader, Instant now, WallTime wall) {
-    std::vector<std::uint8_t> space(kReadSpace);
+    space_.resize(kReadSpace);
     std::string lines;
     for (int i = 0; i < kReads; ++i) {
-        const ssize_t size = ::recv(reader.socket.get(), space.data(), space.size(), 0);
+        const ssize_t size = ::recv(reader.socket.get(), space_.data(), space_.size(), 0);
         if (size < 0 && errno == ENOBUFS) ++reader.left_out;  // how many, the kernel does not say
         if (size <= 0) break;
-        for (const LoggedPacket& packet : parse_packet_log(Bytes(space).first(static_cast<std::size_t>(size)))) {
+        for (const LoggedPacket& packet : parse_packet_log(Bytes(space_).first(static_cast<std::size_t>(size)))) {
             if (!reader.lines.take(now, kLogLines)) {
                 ++reader.left_out;
                 continue;

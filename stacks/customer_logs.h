@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/renames.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "base/token_bucket.h"
@@ -20,7 +21,8 @@ inline constexpr std::size_t kLogFileSize = std::size_t{16} << 10;
 inline constexpr TokenRate kLogLines{20, 100};
 inline constexpr std::size_t kMostLogs = 4'096;  // customers: each has a descriptor and at most 32 kB of the run-dir
 
-// One thread, in the network namespace of the uplink. A customer's flood costs the others nothing but a bounded read.
+// One thread, in the network namespace of the uplink. A customer's flood costs the others nothing but a bounded read
+// ten times a second.
 class CustomerLogs {
   public:
     explicit CustomerLogs(std::string run_dir) : run_dir_(std::move(run_dir)) {}
@@ -28,8 +30,13 @@ class CustomerLogs {
     // Listens in the stacks of those customers that log now, and in no others; files of customers that are gone go too.
     // Again and again: a stack may have been made anew since.
     void follow(const config::Generation& generation);
-    // Readable when run() has something to do; -1: nobody logs.
-    [[nodiscard]] int fd() const { return ready_.valid() ? ready_.get() : -1; }
+    // Of customers and their stacks: what was told of one goes with it, and nobody else reads it. Undone by the
+    // reverse.
+    void rename(const std::vector<Rename>& renames);
+    // Readable when run() has something to do; -1: nobody logs, or not before next_deadline().
+    [[nodiscard]] int fd(Instant now) const { return ready_.valid() && now >= due_ ? ready_.get() : -1; }
+    [[nodiscard]] Instant next_deadline(Instant now) const { return ready_.valid() && now < due_ ? due_ : kNever; }
+    // A bounded share of what there is.
     void run(Instant now, WallTime wall);
 
   private:
@@ -47,9 +54,12 @@ class CustomerLogs {
 
     std::string run_dir_;
     UniqueFd home_;
-    UniqueFd ready_;  // epoll
-    std::map<std::string, Reader> readers_;
-    bool has_failed_ = false;  // to write; said once
+    UniqueFd ready_;                         // epoll
+    std::map<std::string, Reader> readers_;  // epoll has the addresses of its nodes
+    std::vector<std::uint8_t> space_;        // for what is read
+    Instant due_ = kLongAgo;
+    std::size_t not_read_ = 0;  // customers beyond kMostLogs
+    bool has_failed_ = false;   // to write; said once
 };
 
 }  // namespace warren::stacks

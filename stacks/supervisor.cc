@@ -81,6 +81,7 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
                            max_descriptors(), [] { return now(); }, [this] { return last_good_.read(); },
                            [this](std::uint64_t generation, const std::vector<Rename>& renames) {
                                if (web_) web_->report_renames(now(), generation, renames);
+                               logs_.rename(renames);
                            },
                            kUapiDirectory, numbers_of(run_dir),
                            [this](VpndLink& link, const config::Generation& generation, bool is_in_force) {
@@ -185,7 +186,7 @@ void Supervisor::serve() {
                                         {reconciler_.changes_fd(), POLLIN, 0},
                                         {auth_ ? auth_->fd() : -1, auth_ ? auth_->events() : short{0}, 0},
                                         {auth_ ? auth_->ended_fd() : -1, POLLIN, 0},
-                                        {logs_.fd(), POLLIN, 0},
+                                        {logs_.fd(now()), POLLIN, 0},
                                         {fleet_ ? fleet_->fd() : -1, POLLIN, 0}}};
         const Instant watch_at = !link_.is_connected()  ? kNever
                                  : link_.awaits_reply() ? link_.reply_deadline()
@@ -196,7 +197,7 @@ void Supervisor::serve() {
             std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, slow_patrol_at_, watch_at, log_at,
                       reconciler_.next_departure(), state_.next_deadline(), last_good_.next_deadline(),
                       next_of_history(), link_.is_connected() ? usage_at_ : kNever, page_changes_.next_deadline(now()),
-                      control_->next_deadline(), web_ ? web_->next_deadline() : kNever,
+                      logs_.next_deadline(now()), control_->next_deadline(), web_ ? web_->next_deadline() : kNever,
                       auth_ ? auth_->next_deadline() : kNever, watchdog_.next_deadline(), next_of_fleet()}),
             now());
         const bool someone_waits = control_->has_waiting() || (fleet_ && fleet_->has_waiting());

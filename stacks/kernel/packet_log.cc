@@ -18,9 +18,9 @@ namespace warren::stacks {
 
 namespace {
 
-constexpr std::uint32_t kCopied = 64;      // bytes of each packet: the IP header and the ports
-constexpr std::uint32_t kLatest = 25;      // hundredths of a second that reports are collected
-constexpr int kReceiveSpace = 256 * 1024;  // of the socket
+constexpr std::uint32_t kCopied = 64;     // bytes of each packet: the IP header and the ports
+constexpr std::uint32_t kLatest = 25;     // hundredths of a second that reports are collected
+constexpr int kReceiveSpace = 64 * 1024;  // of the socket, of which there may be thousands
 
 std::uint16_t type_of(int message) {
     return static_cast<std::uint16_t>((NFNL_SUBSYS_ULOG << 8) | message);
