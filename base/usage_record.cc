@@ -8,14 +8,14 @@ namespace warren {
 
 namespace {
 
-// u32 checksum, u8 format, u8 flags, u8 and u8 the sizes of the names, four u64, the names.
-constexpr std::uint8_t kFormat = 1;
+// u32 checksum, u8 format, u8 flags, u8 and u8 the sizes of the names, five u64, the names, zeros.
+constexpr std::uint8_t kFormat = 2;
 constexpr std::uint8_t kNearly = 1;
 constexpr std::uint8_t kSpent = 2;
 constexpr std::size_t kNumbers = 8;
-constexpr std::size_t kCustomer = kNumbers + 4 * 8;
+constexpr std::size_t kCustomer = kNumbers + 5 * 8;
 constexpr std::size_t kPeer = kCustomer + 32;
-static_assert(kPeer + 64 == UsageRecord::kSize);
+static_assert(kPeer + 64 <= UsageRecord::kSize && 4'096 % UsageRecord::kSize == 0);
 
 // FNV-1a over words of eight bytes: finds what was half written, not what somebody forged.
 std::uint32_t checksum(std::span<const std::uint8_t, UsageRecord::kSize> record) {
@@ -85,7 +85,7 @@ void encode(const UsageRecord& record, std::span<std::uint8_t, UsageRecord::kSiz
     to[5] = static_cast<std::uint8_t>((record.is_told_nearly ? kNearly : 0) | (record.is_told_spent ? kSpent : 0));
     to[6] = static_cast<std::uint8_t>(put_name(record.customer, UsageRecord::kMostCustomer, to.data() + kCustomer));
     to[7] = static_cast<std::uint8_t>(put_name(record.peer, UsageRecord::kMostPeer, to.data() + kPeer));
-    const std::array numbers{record.rx_bytes, record.tx_bytes, record.quota, record.told_expiry};
+    const std::array numbers{record.rx_bytes, record.tx_bytes, record.quota, record.told_expiry, record.closed};
     for (std::size_t i = 0; i < numbers.size(); ++i) store_le(to.data() + kNumbers + 8 * i, numbers[i]);
     store_le(to.data(), checksum(to));
 }
@@ -108,6 +108,7 @@ std::optional<UsageRecord> decode_usage(std::span<const std::uint8_t, UsageRecor
     out.tx_bytes = number(1);
     out.quota = number(2);
     out.told_expiry = number(3);
+    out.closed = number(4);
     out.is_told_nearly = (from[5] & kNearly) != 0;
     out.is_told_spent = (from[5] & kSpent) != 0;
     return out;

@@ -25,12 +25,18 @@ using Month = std::uint32_t;
 // Nothing when the text is no such month.
 [[nodiscard]] std::optional<Month> parse_month(std::string_view text);
 
-// How many months are kept beside the present one, and how many records one may have: files of at most 64 MB.
+// How many months are kept beside the present one, and how many records one may have: files of at most 128 MB.
 inline constexpr unsigned kUsageMonths = 24;
 inline constexpr std::size_t kMostUsageRecords = std::size_t{1} << 19;
 
+// At most the largest number.
+[[nodiscard]] constexpr std::uint64_t saturating_sum(std::uint64_t one, std::uint64_t other) {
+    return one > UINT64_MAX - other ? UINT64_MAX : one + other;
+}
+
 struct UsageRecord {
-    static constexpr std::size_t kSize = 136;  // bytes of a record in the file
+    // Bytes of a record in the file. It divides a page: a process that is killed while it writes ends between pages.
+    static constexpr std::size_t kSize = 256;
     static constexpr std::size_t kMostCustomer = 31;
     static constexpr std::size_t kMostPeer = 63;
 
@@ -40,10 +46,11 @@ struct UsageRecord {
     std::uint64_t tx_bytes = 0;
     std::uint64_t quota = 0;        // bytes, as it was last; 0 = none
     std::uint64_t told_expiry = 0;  // seconds since 1970: the end of which was told that it comes soon; 0 = none
-    bool is_told_nearly = false;    // that the quota is nearly spent
-    bool is_told_spent = false;     // likewise
+    std::uint64_t closed = 0;     // seconds since 1970: since then the id is free, or another customer's; 0 = it is not
+    bool is_told_nearly = false;  // that the quota is nearly spent
+    bool is_told_spent = false;   // likewise
 
-    [[nodiscard]] std::uint64_t bytes() const { return rx_bytes + tx_bytes; }
+    [[nodiscard]] std::uint64_t bytes() const { return saturating_sum(rx_bytes, tx_bytes); }
     bool operator==(const UsageRecord&) const = default;
 };
 

@@ -208,7 +208,8 @@ void Daemon::commit(ConfigLink::Committed committed) {
         stopping_ = true;
         return;
     }
-    usage_.rename(renames);
+    usage_.rename(io::read_clock(), renames);
+    usage_.note_departed(std::move(changes->departed));
     carry_out(io::read_clock(), std::move(*changes));
     applying_ = Applying{committed.number, is_news};
     control_->post_barrier(++barrier_token_);

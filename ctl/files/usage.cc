@@ -6,9 +6,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 #include <tuple>
 
 #include "base/fd.h"
+#include "config/parse.h"
+#include "config/values.h"
 
 namespace warren::ctl {
 
@@ -19,9 +23,37 @@ constexpr int kTries = 3;               // of a record that is being written
 
 using Form = std::array<std::uint8_t, UsageRecord::kSize>;
 
+// vpnd wrote it, whoever is in that: bills have names of customers and peers, and nothing else.
+bool is_sound(const UsageRecord& record) {
+    return config::is_customer_id(record.customer) && (record.peer.empty() || config::is_identifier(record.peer));
+}
+
+auto key_of(const UsageRecord& record) {
+    return std::tie(record.customer, record.closed, record.peer);
+}
+
+// In order, and each once.
+void put_in_order(std::vector<UsageRecord>& records) {
+    std::stable_sort(records.begin(), records.end(),
+                     [](const UsageRecord& a, const UsageRecord& b) { return key_of(a) < key_of(b); });
+    std::size_t count = 0;
+    for (UsageRecord& record : records) {
+        if (count > 0 && key_of(records[count - 1]) == key_of(record)) {
+            UsageRecord& sum = records[count - 1];
+            sum.rx_bytes = saturating_sum(sum.rx_bytes, record.rx_bytes);
+            sum.tx_bytes = saturating_sum(sum.tx_bytes, record.tx_bytes);
+            continue;
+        }
+        if (&records[count] != &record) records[count] = std::move(record);
+        ++count;
+    }
+    records.resize(count);
+}
+
 // Nothing: it is free, or was half written when the machine lost power.
 std::optional<UsageRecord> read_again(int file, off_t at) {
     for (int i = 0; i < kTries; ++i) {
+        if (i > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
         Form bytes{};
         if (::pread(file, bytes.data(), bytes.size(), at) != static_cast<ssize_t>(bytes.size())) return std::nullopt;
         if (auto record = decode_usage(bytes)) return record;
@@ -43,7 +75,8 @@ Result<std::vector<UsageRecord>> read_file(int file, const std::string& path, co
             auto record = decode_usage(form);
             if (!record && !std::equal(form.begin(), form.end(), none.begin()))
                 record = read_again(file, offset + static_cast<off_t>(i * UsageRecord::kSize));
-            if (record && (customer.empty() || record->customer == customer)) out.push_back(std::move(*record));
+            if (record && is_sound(*record) && (customer.empty() || record->customer == customer))
+                out.push_back(std::move(*record));
         }
         read += whole;
         if (whole < kAtOnce) break;
@@ -62,9 +95,7 @@ Result<std::vector<UsageRecord>> read_usage(const std::string& run_dir, const st
         if (!file.valid()) return fail_errno("open " + path, errno);
         auto records = read_file(file.get(), path, customer);
         if (!records) return records;
-        std::sort(records->begin(), records->end(), [](const UsageRecord& a, const UsageRecord& b) {
-            return std::tie(a.customer, a.peer) < std::tie(b.customer, b.peer);
-        });
+        put_in_order(*records);
         return records;
     }
     return std::vector<UsageRecord>();

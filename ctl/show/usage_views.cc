@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ratio>
 
+#include "base/utc_text.h"
 #include "ctl/show/json.h"
 #include "ctl/show/table.h"
 #include "ctl/show/units.h"
@@ -18,6 +20,7 @@ std::uint64_t left_of(const UsageRecord& record) {
 
 Json entry_of(const UsageRecord& record) {
     Json out;
+    if (record.closed != 0) out["removed_at"] = record.closed;
     out["rx_bytes"] = record.rx_bytes;
     out["tx_bytes"] = record.tx_bytes;
     out["bytes"] = record.bytes();
@@ -39,8 +42,9 @@ std::string usage_text(Month month, const std::vector<UsageRecord>& records, boo
     for (const UsageRecord& record : records) {
         if (!with_peers && !record.peer.empty()) continue;
         const bool has_quota = record.quota != 0;
-        table.add({record.customer, record.peer.empty() ? "all" : record.peer, bytes_text(record.rx_bytes),
-                   bytes_text(record.tx_bytes), bytes_text(record.bytes()), has_quota ? bytes_text(record.quota) : "-",
+        table.add({record.closed == 0 ? record.customer : record.customer + " (removed)",
+                   record.peer.empty() ? "all" : record.peer, bytes_text(record.rx_bytes), bytes_text(record.tx_bytes),
+                   bytes_text(record.bytes()), has_quota ? bytes_text(record.quota) : "-",
                    has_quota ? bytes_text(left_of(record)) : "-"});
     }
     if (table.empty()) return fmt::format("{}: nothing was counted\n", month_text(month));
@@ -49,13 +53,15 @@ std::string usage_text(Month month, const std::vector<UsageRecord>& records, boo
 
 std::string usage_json(Month month, const std::vector<UsageRecord>& records) {
     Json customers = Json::array();
+    const UsageRecord* before = nullptr;
     for (const UsageRecord& record : records) {
-        if (customers.empty() || customers.back()["id"] != record.customer) {
+        if (before == nullptr || before->customer != record.customer || before->closed != record.closed) {
             Json customer;
             customer["id"] = record.customer;
             customer["peers"] = Json::array();
             customers.push_back(std::move(customer));
         }
+        before = &record;
         Json entry = entry_of(record);
         if (record.peer.empty()) {
             customers.back().update(entry);
@@ -73,13 +79,14 @@ std::string usage_json(Month month, const std::vector<UsageRecord>& records) {
 }
 
 std::string usage_csv(Month month, const std::vector<UsageRecord>& records) {
-    std::string out = "month,customer,peer,received_bytes,sent_bytes,total_bytes,quota_bytes,left_bytes\n";
+    std::string out = "month,customer,peer,received_bytes,sent_bytes,total_bytes,quota_bytes,left_bytes,removed\n";
     for (const UsageRecord& record : records) {
         const bool has_quota = record.quota != 0;
-        out +=
-            fmt::format("{},{},{},{},{},{},{},{}\n", month_text(month), record.customer, record.peer, record.rx_bytes,
-                        record.tx_bytes, record.bytes(), has_quota ? fmt::to_string(record.quota) : "",
-                        has_quota ? fmt::to_string(left_of(record)) : "");
+        out += fmt::format(
+            "{},{},{},{},{},{},{},{},{}\n", month_text(month), record.customer, record.peer, record.rx_bytes,
+            record.tx_bytes, record.bytes(), has_quota ? fmt::to_string(record.quota) : "",
+            has_quota ? fmt::to_string(left_of(record)) : "",
+            record.closed != 0 ? utc_text({static_cast<std::int64_t>(record.closed) * std::nano::den}) : "");
     }
     return out;
 }

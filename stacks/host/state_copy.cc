@@ -24,7 +24,7 @@ namespace warren::stacks {
 namespace {
 
 constexpr std::array kNames = {"timestamps", "peers"};
-constexpr off_t kMaxSize = 64 << 20;
+constexpr off_t kMaxSize = 128 << 20;
 constexpr std::size_t kBlock = 4096;
 
 Status copy_data(int from, int to, off_t size) {

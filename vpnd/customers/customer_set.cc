@@ -472,6 +472,11 @@ bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& 
 
 void CustomerSet::remove_customer(const std::string& id, Changes& changes) {
     HeldCustomer& held = customers_.at(id);
+    Changes::Departed& departed = changes.departed.emplace_back(Changes::Departed{id, {}, {}});
+    for (const HeldPeer& peer : held.peers) {
+        for (const PeerIdentity& identity : identities_of(peer.config)) departed.identities.push_back(identity);
+    }
+    if (held.ipsec) departed.ipsec = canonical(held.ipsec->identity);
     for (const HeldPeer& peer : held.peers) {
         drop_peer(held, peer, changes);
         for (const PeerIdentity& identity : identities_of(peer.config))

@@ -110,6 +110,12 @@ struct Changes {
         std::uint32_t worker = 0;
         CustomerIndex customer;
     };
+    // It was removed. What tells whether one of its id that comes later is the same.
+    struct Departed {
+        std::string customer;
+        std::vector<PeerIdentity> identities;
+        std::optional<IkeIdentity> ipsec;
+    };
     struct CloseListener {
         ListenerIndex listener;
         ipc::ListenerKind kind = ipc::ListenerKind::kWireguard;
@@ -127,6 +133,7 @@ struct Changes {
     std::vector<ReleasePeer> release_peers;  // after put_connections
     std::vector<DropCustomer> drop_customers;
     std::vector<CloseListener> close_listeners;
+    std::vector<Departed> departed;
 
     [[nodiscard]] bool empty() const;
 };

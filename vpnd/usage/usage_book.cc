@@ -45,10 +45,15 @@ void UsageBook::look_again() {
     for (Seen& seen : seen_) seen.put = 0;
 }
 
-void UsageBook::rename(const std::vector<Rename>& renames) {
+void UsageBook::rename(Now now, const std::vector<Rename>& renames) {
     if (renames.empty()) return;
     std::unordered_map<std::string, std::string> names;
     for (const Rename& rename : renames) names[rename.from] = rename.to;
+    // Nobody has this id: what is there is of one that had it.
+    for (const Rename& rename : renames) {
+        if (!names.contains(rename.to)) file_.close(rename.to, now.wall);
+        departed_.erase(rename.to);
+    }
     file_.rename(names);
     look_again();
 }
@@ -63,6 +68,7 @@ void UsageBook::begin_month(Now now) {
     }
     if (file_.has_file()) keep_for_later({file_.month(), file_.release()});
     file_ = std::move(next);
+    departed_.clear();
     look_again();
     const auto known = std::find_if(others_.begin(), others_.end(),
                                     [this](const OtherFile& other) { return other.month == file_.month(); });
@@ -72,7 +78,30 @@ void UsageBook::begin_month(Now now) {
     use(std::move(file));
 }
 
+void UsageBook::note_departed(std::vector<Changes::Departed>&& departed) {
+    for (Changes::Departed& each : departed) {
+        std::string id = each.customer;
+        departed_.insert_or_assign(std::move(id), std::move(each));
+    }
+}
+
+void UsageBook::take_id(const HeldCustomer& customer) {
+    const auto gone = departed_.extract(customer.settings.id);
+    if (!gone) return;
+    const Changes::Departed& before = gone.mapped();
+    const auto had = [&](const PeerIdentity& identity) {
+        return std::find(before.identities.begin(), before.identities.end(), identity) != before.identities.end();
+    };
+    bool is_same = before.ipsec && customer.ipsec && canonical(customer.ipsec->identity) == *before.ipsec;
+    for (const HeldPeer& peer : customer.peers) {
+        const auto next = ipc::next_identity_of(peer.config.tunnel);
+        is_same = is_same || had(ipc::identity_of(peer.config.tunnel)) || (next && had(*next));
+    }
+    if (!is_same) file_.close(customer.settings.id, wall_);
+}
+
 void UsageBook::begin_round(Now now) {
+    wall_ = now.wall;
     if (file_.month() != month_of(now.wall)) begin_month(now);
     round_.clear();
     for (const auto& [id, customer] : customers_.customers()) round_.push_back(customer.index);
@@ -109,7 +138,10 @@ void UsageBook::count(const HeldCustomer& customer, std::vector<CustomerSet::Spe
     const std::uint64_t mark = counters_.mark(customer.index);
     if (seen.life == customer.life && seen.put == customer.put && seen.mark == mark) return;
     if (!counters_.is_current(customer)) return;  // it comes with the next round
-    if (seen.life != customer.life) seen = {};
+    if (seen.life != customer.life) {
+        seen = {};
+        take_id(customer);
+    }
     const bool is_put = seen.put != customer.put;  // another configuration, or another month
     seen.life = customer.life;
     seen.put = customer.put;

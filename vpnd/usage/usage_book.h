@@ -30,7 +30,9 @@ class UsageBook {
     // The file of a month. It is used while that is the present one, also when that comes or comes back later.
     void keep_in(Now now, Month month, UniqueFd file);
     // Before a generation that renames customers is carried out.
-    void rename(const std::vector<Rename>& renames);
+    void rename(Now now, const std::vector<Rename>& renames);
+    // What they used goes on when they come back, with one of their keys; another customer of the id begins at zero.
+    void note_departed(std::vector<Changes::Departed>&& departed);
     // Nobody has this index any more: who has it next is counted from zero.
     void forget(PeerIndex peer);
 
@@ -76,6 +78,8 @@ class UsageBook {
     void look_again();
     void begin_round(Now now);
     void count(const HeldCustomer& customer, std::vector<CustomerSet::Spent>& out);
+    // What another customer used that had its id before is that one's.
+    void take_id(const HeldCustomer& customer);
     // What is new since this was asked last of the same.
     [[nodiscard]] static Bytes news(Bytes& seen, Bytes counted);
     // What is new of a peer of the data plane.
@@ -100,7 +104,9 @@ class UsageBook {
     std::size_t refreshed_ = 0;  // likewise
     UsageSource::Ticket ticket_ = 0;
     std::unordered_map<CustomerIndex, SeenCustomer> seen_customers_;
-    std::vector<Seen> seen_;  // by PeerIndex
+    std::unordered_map<std::string, Changes::Departed> departed_;  // by id, of this month
+    WallTime wall_;                                                // of the last run()
+    std::vector<Seen> seen_;                                       // by PeerIndex
     bool has_failed_ = false;
     bool is_full_ = false;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ratio>
 #include <utility>
 
 namespace warren::vpnd {
@@ -19,11 +20,16 @@ off_t offset_of(std::size_t place) {
 
 }  // namespace
 
-std::string UsageFile::key_of(std::string_view customer, std::string_view peer) {
+std::string UsageFile::key_of(std::string_view customer, std::string_view peer, std::uint64_t closed) {
     std::string key(customer);
     key += '/';
     key += peer;
+    if (closed != 0) key += '/' + std::to_string(closed);
     return key;
+}
+
+std::string UsageFile::key_of(const UsageRecord& record) {
+    return key_of(record.customer, record.peer, record.closed);
 }
 
 Status UsageFile::keep_in(UniqueFd file) {
@@ -38,6 +44,8 @@ Status UsageFile::keep_in(UniqueFd file) {
     places_.clear();
     std::vector<std::uint8_t> bytes(kAtOnce * UsageRecord::kSize);
     std::size_t read = 0;
+    const std::size_t counted = own.size();
+    std::vector<std::size_t> twice;  // places that are free from now on
     while (read < kMostUsageRecords) {
         const ssize_t got = ::pread(file.get(), bytes.data(), bytes.size(), offset_of(read));
         if (got < 0 && errno == EINTR) continue;
@@ -45,6 +53,7 @@ Status UsageFile::keep_in(UniqueFd file) {
             const int error = errno;
             records_.clear();
             places_.clear();
+            own.resize(counted);
             for (const UsageRecord& record : own) add(record);
             return fail_errno("read the records of the month", error);
         }
@@ -52,8 +61,12 @@ Status UsageFile::keep_in(UniqueFd file) {
         for (std::size_t i = 0; i < whole; ++i) {
             const auto at = std::span(bytes).subspan(i * UsageRecord::kSize).first<UsageRecord::kSize>();
             // One that was half written when the machine lost power is free.
-            const auto record = decode_usage(at);
-            if (record) places_[key_of(record->customer, record->peer)] = records_.size();
+            auto record = decode_usage(at);
+            if (record && !places_.try_emplace(key_of(*record), records_.size()).second) {
+                own.push_back(std::move(*record));  // a second one of the same is added to the first
+                twice.push_back(records_.size());
+                record.reset();
+            }
             records_.push_back(record.value_or(UsageRecord{}));
         }
         read += whole;
@@ -62,6 +75,7 @@ Status UsageFile::keep_in(UniqueFd file) {
     file_ = std::move(file);
     changed_.clear();
     is_changed_.assign(records_.size(), false);
+    for (const std::size_t place : twice) (void)change(place);
     for (const UsageRecord& record : own) {
         if (!record.customer.empty()) add(record);
     }
@@ -69,21 +83,22 @@ Status UsageFile::keep_in(UniqueFd file) {
 }
 
 void UsageFile::add(const UsageRecord& record) {
-    UsageRecord& sum = change(find_or_make(record.customer, record.peer));
-    sum.rx_bytes += record.rx_bytes;
-    sum.tx_bytes += record.tx_bytes;
+    UsageRecord& sum = change(find_or_make(record.customer, record.peer, record.closed));
+    sum.rx_bytes = saturating_sum(sum.rx_bytes, record.rx_bytes);
+    sum.tx_bytes = saturating_sum(sum.tx_bytes, record.tx_bytes);
     if (record.quota != 0) sum.quota = record.quota;
     sum.told_expiry = std::max(sum.told_expiry, record.told_expiry);
     sum.is_told_nearly = sum.is_told_nearly || record.is_told_nearly;
     sum.is_told_spent = sum.is_told_spent || record.is_told_spent;
 }
 
-std::size_t UsageFile::find_or_make(std::string_view customer, std::string_view peer) {
-    const auto [found, is_new] = places_.try_emplace(key_of(customer, peer), records_.size());
+std::size_t UsageFile::find_or_make(std::string_view customer, std::string_view peer, std::uint64_t closed) {
+    const auto [found, is_new] = places_.try_emplace(key_of(customer, peer, closed), records_.size());
     if (is_new) {
         UsageRecord record;
         record.customer = customer;
         record.peer = peer;
+        record.closed = closed;
         records_.push_back(std::move(record));
     }
     return found->second;
@@ -105,7 +120,7 @@ UsageRecord& UsageFile::change(std::size_t place) {
 void UsageFile::rename(const std::unordered_map<std::string, std::string>& names) {
     std::vector<std::size_t> moved;
     for (std::size_t place = 0; place < records_.size(); ++place) {
-        if (names.contains(records_[place].customer)) moved.push_back(place);
+        if (records_[place].closed == 0 && names.contains(records_[place].customer)) moved.push_back(place);
     }
     for (const std::size_t place : moved) places_.erase(key_of(records_[place].customer, records_[place].peer));
     for (const std::size_t place : moved) {
@@ -116,6 +131,22 @@ void UsageFile::rename(const std::unordered_map<std::string, std::string>& names
             records_[place] = std::move(record);
         } else {
             add(record);  // of one that was removed before, and had the name in this month
+        }
+    }
+}
+
+void UsageFile::close(std::string_view customer, WallTime now) {
+    const auto seconds = static_cast<std::uint64_t>(std::max<std::int64_t>(now.nanoseconds / std::nano::den, 1));
+    for (std::size_t place = 0; place < records_.size(); ++place) {
+        if (records_[place].closed != 0 || records_[place].customer != customer) continue;
+        UsageRecord record = std::exchange(change(place), UsageRecord{});
+        places_.erase(key_of(record));
+        record.closed = seconds;
+        const bool is_new = places_.try_emplace(key_of(record), place).second;
+        if (is_new) {
+            records_[place] = std::move(record);
+        } else {
+            add(record);  // of one that went in the same second
         }
     }
 }

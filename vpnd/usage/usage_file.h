@@ -29,7 +29,7 @@ class UsageFile {
     [[nodiscard]] UniqueFd release() { return std::move(file_); }
     // Made when there is none. It stays where it is while this object lives. kMostUsageRecords and more: one that is
     // not kept.
-    [[nodiscard]] std::size_t find_or_make(std::string_view customer, std::string_view peer);
+    [[nodiscard]] std::size_t find_or_make(std::string_view customer, std::string_view peer, std::uint64_t closed = 0);
     // Null when there is none.
     [[nodiscard]] const UsageRecord* find(std::string_view customer, std::string_view peer) const;
     [[nodiscard]] const UsageRecord& at(std::size_t place) const { return records_[place]; }
@@ -39,6 +39,8 @@ class UsageFile {
     [[nodiscard]] UsageRecord& change(std::size_t place);
     // `names`: old -> new. Those of a customer that had the new name before are kept under it, below the other's.
     void rename(const std::unordered_map<std::string, std::string>& names);
+    // The id is free: what the customer used stays, but is nobody's who has the id next.
+    void close(std::string_view customer, WallTime now);
     [[nodiscard]] const std::vector<UsageRecord>& records() const { return records_; }
 
     // What has changed since the last one. What fails is tried again with the next.
@@ -46,7 +48,8 @@ class UsageFile {
     [[nodiscard]] bool is_full() const { return records_.size() > kMostUsageRecords; }
 
   private:
-    [[nodiscard]] static std::string key_of(std::string_view customer, std::string_view peer);
+    [[nodiscard]] static std::string key_of(std::string_view customer, std::string_view peer, std::uint64_t closed = 0);
+    [[nodiscard]] static std::string key_of(const UsageRecord& record);
     void add(const UsageRecord& record);
     [[nodiscard]] Status write(std::size_t first, std::size_t last);
 

@@ -19,6 +19,7 @@ UsageRecord sample() {
     out.tx_bytes = 0xffff'ffff'ffff;
     out.quota = 500'000'000'000;
     out.told_expiry = 1'796'000'000;
+    out.closed = 1;
     out.is_told_nearly = true;
     return out;
 }

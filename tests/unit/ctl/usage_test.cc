@@ -1,6 +1,12 @@
 // What vpnctl says of rates, quotas and what was used.
 #include <doctest/doctest.h>
+#include <stdlib.h>
 
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+#include "ctl/files/usage.h"
 #include "ctl/show/limits.h"
 #include "ctl/show/text_views.h"
 #include "ctl/show/usage_views.h"
@@ -40,10 +46,52 @@ TEST_CASE("usage has a line for each customer, and for one customer its peers") 
 
 TEST_CASE("the table for billing is in bytes, and empty where there is no quota") {
     CHECK(usage_csv(202'611, records()) ==
-          "month,customer,peer,received_bytes,sent_bytes,total_bytes,quota_bytes,left_bytes\n"
-          "2026-11,acme,,1024,2048,3072,1000000,996928\n"
-          "2026-11,acme,branch-graz,1024,2048,3072,2000,0\n"
-          "2026-11,globex,,0,0,0,,\n");
+          "month,customer,peer,received_bytes,sent_bytes,total_bytes,quota_bytes,left_bytes,removed\n"
+          "2026-11,acme,,1024,2048,3072,1000000,996928,\n"
+          "2026-11,acme,branch-graz,1024,2048,3072,2000,0,\n"
+          "2026-11,globex,,0,0,0,,,\n");
+}
+
+TEST_CASE("a file of which somebody else wrote a part bills nobody for what has no sound name, nor one thing twice") {
+    std::string directory = "/tmp/warren-usage-XXXXXX";
+    REQUIRE(::mkdtemp(directory.data()) != nullptr);
+    std::filesystem::create_directory(directory + "/usage");
+    std::ofstream file(directory + "/usage/2026-11", std::ios::binary);
+    const auto write = [&](const std::string& customer, const std::string& peer, std::uint64_t bytes) {
+        UsageRecord record;
+        record.customer = customer;
+        record.peer = peer;
+        record.rx_bytes = bytes;
+        std::array<std::uint8_t, UsageRecord::kSize> form{};
+        encode(record, form);
+        for (const std::uint8_t byte : form) file.put(static_cast<char>(byte));
+    };
+    write("acme", "", 1);
+    write("acme", "graz\n2026-11,globex,,1", 2);
+    write("=1+1", "", 3);
+    write("\x1b[2J", "", 4);
+    write("acme", "=1+1", 5);
+    write("acme", "", UINT64_MAX);
+    write("globex", "", 7);
+    file.close();
+    const auto read = read_usage(directory, directory, 202'611, "");
+    std::filesystem::remove_all(directory);
+    REQUIRE(read);
+    REQUIRE(read->size() == 2);
+    CHECK((*read)[0].customer == "acme");
+    CHECK((*read)[0].rx_bytes == UINT64_MAX);
+    CHECK((*read)[0].bytes() == UINT64_MAX);
+    CHECK((*read)[1].rx_bytes == 7);
+}
+
+TEST_CASE("a customer that is gone is listed beside the one that has its id now") {
+    std::vector<UsageRecord> both(2, records()[0]);
+    both[1].closed = 1'796'083'200;
+    CHECK(usage_text(202'611, both, false).find("acme (removed)") != std::string::npos);
+    CHECK(usage_csv(202'611, both).find("996928,2026-12-01") != std::string::npos);
+    const Json document = Json::parse(usage_json(202'611, both));
+    REQUIRE(document["customers"].size() == 2);
+    CHECK(document["customers"][1]["removed_at"] == 1'796'083'200);
 }
 
 TEST_CASE("the document of usage has the peers in their customers") {

@@ -63,13 +63,13 @@ struct World {
     World() { put(1); }
 
     // acme, with a peer of the key 1.
-    Changes put(std::uint16_t queues, bool suspended = false, std::uint64_t quota = 0) {
+    Changes put(std::uint16_t queues, bool suspended = false, std::uint64_t quota = 0, std::uint8_t key = 10) {
         Generation next;
         next.number = ++generation;
         next.full = generation == 1;
         if (next.full) next.listeners.push_back(test::new_listener("", 1));
         std::vector<ipc::PutPeer> peers;
-        peers.push_back(test::put_peer(10, {"10.10.0.0/16"}));
+        peers.push_back(test::put_peer(key, {"10.10.0.0/16"}));
         peers[0].settings.limits.quota = quota;
         NewCustomer acme = test::new_customer("acme", std::move(peers));
         acme.put.queues = queues;
@@ -82,6 +82,7 @@ struct World {
         auto changes = customers.apply(std::move(next));
         if (!changes) FAIL(changes.error().what);
         // As Daemon::carry_out() does.
+        book.note_departed(std::move(changes->departed));
         for (const Changes::RemovePeer& remove : changes->remove_peers) {
             if (remove.is_gone) book.forget(remove.peer);
         }
@@ -182,6 +183,36 @@ TEST_CASE("counters of another configuration are not counted") {
     world.carried(3);
     world.count();
     CHECK(world.of_peer() == 1'003);
+}
+
+TEST_CASE("a customer that comes back goes on, and another one of its id begins at zero") {
+    World world;
+    const auto remove = [&] {
+        Generation gone;
+        gone.number = ++world.generation;
+        gone.removed_customers = {"acme"};
+        world.accept(std::move(gone));
+    };
+    world.source.queues = {100};
+    world.count();
+    remove();
+    world.put(1);
+    world.source.queues = {1};
+    world.count();
+    CHECK(world.of_customer() == 101);
+    remove();
+    world.put(1, false, 0, 20);
+    world.source.queues = {5};
+    world.count();
+    CHECK(world.of_customer() == 5);
+    // Renamed to an id that a third one had.
+    Generation renamed;
+    renamed.number = ++world.generation;
+    renamed.renames = {{"acme", "globex"}};
+    world.book.rename(world.now(), renamed.renames);
+    world.accept(std::move(renamed));
+    CHECK(world.book.of("globex", "").rx_bytes == 5);
+    CHECK(world.of_customer() == 0);
 }
 
 TEST_CASE("a clock that goes back over the turn of a month finds the month again, with its file") {

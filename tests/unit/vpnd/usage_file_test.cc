@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <array>
+
 using namespace warren;
 using namespace warren::vpnd;
 
@@ -123,6 +125,55 @@ TEST_CASE("a record that was half written is free, and the others are read") {
     CHECK(counted(file, "first") == 1);
     CHECK(counted(file, "second") == 0);
     CHECK(counted(file, "third") == 3);
+}
+
+TEST_CASE("a record never lies across two pages, between which a process that is killed may end") {
+    static_assert(4'096 % UsageRecord::kSize == 0);
+}
+
+TEST_CASE("two records of one name are one sum, in the next process and in the file") {
+    const UniqueFd disk = memory_file();
+    {
+        UsageFile file = open(disk);
+        count(file, "acme", "", 1);
+        count(file, "other", "", 2);
+        REQUIRE(file.write());
+    }
+    std::array<std::uint8_t, UsageRecord::kSize> form{};
+    UsageRecord again;
+    again.customer = "acme";
+    again.rx_bytes = 10;
+    encode(again, form);
+    REQUIRE(::pwrite(disk.get(), form.data(), form.size(), 2 * UsageRecord::kSize) ==
+            static_cast<ssize_t>(form.size()));
+    UsageFile file = open(disk);
+    CHECK(counted(file, "acme") == 11);
+    CHECK(counted(file, "other") == 2);
+    REQUIRE(file.write());
+    CHECK(counted(open(disk), "acme") == 11);
+}
+
+TEST_CASE("what a customer used that is gone is kept, and is not the next one's of its id") {
+    const UniqueFd disk = memory_file();
+    UsageFile file = open(disk);
+    count(file, "acme", "", 1);
+    count(file, "acme", "graz", 10);
+    count(file, "other", "", 5);
+    file.close("acme", WallTime{1'796'000'000'000'000'000});
+    CHECK(counted(file, "acme") == 0);
+    CHECK(counted(file, "acme", "graz") == 0);
+    CHECK(counted(file, "other") == 5);
+    count(file, "acme", "", 3);
+    REQUIRE(file.write());
+    UsageFile next = open(disk);
+    CHECK(counted(next, "acme") == 3);
+    std::uint64_t closed = 0;
+    for (const UsageRecord& record : next.records()) closed += record.closed == 1'796'000'000 ? record.rx_bytes : 0;
+    CHECK(closed == 11);
+    // A rename leaves it alone.
+    next.rename({{"acme", "globex"}});
+    CHECK(counted(next, "globex") == 3);
+    CHECK(counted(next, "globex", "graz") == 0);
 }
 
 TEST_CASE("a renamed customer keeps what it and its peers used, also when names change places") {
