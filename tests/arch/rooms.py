@@ -39,7 +39,7 @@ MAY_INCLUDE = {
     "vpnd/customers": ["base/", "ipc/", "vpnd/dataplane/customer_view.h", "vpnd/control/engine.h"],
     "vpnd/show": ["base/", "crypto/", "ipc/", "vpnd/customers/", "vpnd/io/", "vpnd/dataplane/", "vpnd/packet/",
                   "vpnd/turns/", "vpnd/control/"],
-    "vpnd/usage": ["base/", "ipc/", "vpnd/customers/", "vpnd/io/worker_messages.h", "vpnd/show/counters.h"],
+    "vpnd/usage": ["base/", "ipc/", "vpnd/customers/", "vpnd/io/worker_messages.h", "vpnd/show/usage_source.h"],
     # Descriptors as the control worker takes them.
     "vpnd/listeners/sockets": ["base/", "ipc/", "vpnd/customers/", "vpnd/io/"],
     # What outlives the process.
