@@ -340,7 +340,9 @@ void Inbound::release(Instant now, Customer& customer, Output& out) {
         if (!packet) break;
         release(customer, std::move(*packet), out);
     }
-    for (PeerRates* const rates : customer.waiting) {
+    std::size_t at = 0;
+    for (; at < customer.waiting.size() && released_.size() < kBatch; ++at) {
+        PeerRates* const rates = customer.waiting[at];
         while (released_.size() < kBatch) {
             auto packet = roster_.shaping.pop(now, customer, rates->inbound);
             if (!packet) break;
@@ -352,6 +354,9 @@ void Inbound::release(Instant now, Customer& customer, Output& out) {
             }
         }
     }
+    // Those that were not reached come first the next time.
+    std::rotate(customer.waiting.begin(), customer.waiting.begin() + static_cast<std::ptrdiff_t>(at),
+                customer.waiting.end());
     coalescer_.finish(out);
 }
 

@@ -1,6 +1,8 @@
 // Stack to network, in the order a packet meets it.
 #include "vpnd/dataplane/outbound.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "vpnd/packet/ecn.h"
 
@@ -64,7 +66,9 @@ void Outbound::release(Instant now, Customer& customer, Output& out) {
         if (!waiting) break;
         release(now, customer, waiting->bytes, out);
     }
-    for (PeerRates* const rates : customer.waiting) {
+    std::size_t at = 0;
+    for (; at < customer.waiting.size() && available() > 0; ++at) {
+        PeerRates* const rates = customer.waiting[at];
         for (std::size_t i = 0; i < kReleased && available() > 0; ++i) {
             auto waiting = roster_.shaping.pop(now, customer, rates->outbound);
             if (!waiting) break;
@@ -77,6 +81,9 @@ void Outbound::release(Instant now, Customer& customer, Output& out) {
             }
         }
     }
+    // Those that were not reached come first the next time.
+    std::rotate(customer.waiting.begin(), customer.waiting.begin() + static_cast<std::ptrdiff_t>(at),
+                customer.waiting.end());
 }
 
 void Outbound::release(Instant now, Customer& customer, MutableBytes waited, Output& out) {

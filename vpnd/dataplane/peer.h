@@ -125,7 +125,7 @@ struct Customer {
     Instant release_at = kNever;                    // when Shaping looks at its packets that wait
     std::size_t staged_bytes = 0;
     std::size_t shaped_bytes = 0;  // of memory, of all packets that wait for a rate
-    Joining joining;  // what its TUN takes
+    Joining joining;               // what its TUN takes
 
     // The peer that packets to this address are sent to: the longest prefix of all its peers says. Null: none.
     [[nodiscard]] const PeerIndex* peer_for(const IpAddress& address) const {
