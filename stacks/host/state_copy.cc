@@ -11,7 +11,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "base/log.h"
@@ -26,15 +28,31 @@ namespace {
 constexpr std::array kNames = {"timestamps", "peers"};
 constexpr off_t kMaxSize = 128 << 20;
 constexpr std::size_t kBlock = 4096;
+constexpr int kTries = 10;  // of a block that is being written
 
-Status copy_data(int from, int to, off_t size) {
+// Of records of usage: none is half old and half new, as one that is read while vpnd writes it.
+bool is_whole(Bytes block) {
+    for (std::size_t at = 0; at + UsageRecord::kSize <= block.size(); at += UsageRecord::kSize) {
+        const auto record = block.subspan(at).first<UsageRecord::kSize>();
+        const bool is_free = std::all_of(record.begin(), record.end(), [](std::uint8_t byte) { return byte == 0; });
+        if (!is_free && !decode_usage(record)) return false;
+    }
+    return true;
+}
+
+Status copy_data(int from, int to, off_t size, bool has_records) {
     std::vector<std::uint8_t> block(kBlock);
     const std::vector<std::uint8_t> zeros(kBlock);
     for (off_t at = 0; at < size;) {
         at = ::lseek(from, at, SEEK_DATA);
         if (at < 0) return errno == ENXIO ? Status() : fail_errno("seek", errno);
         at -= at % static_cast<off_t>(kBlock);
-        const ssize_t read = ::pread(from, block.data(), block.size(), at);
+        ssize_t read = ::pread(from, block.data(), block.size(), at);
+        for (int i = 0; has_records && i < kTries && read > 0; ++i) {
+            if (is_whole(Bytes(block).first(static_cast<std::size_t>(read)))) break;
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            read = ::pread(from, block.data(), block.size(), at);
+        }
         if (read < 0) return fail_errno("read", errno);
         if (read == 0) return {};
         const auto count = static_cast<std::size_t>(read);
@@ -62,7 +80,7 @@ bool is_over(const std::string& name, WallTime now) {
 
 }  // namespace
 
-Status copy_file(const std::string& from, const std::string& to) {
+Status copy_file(const std::string& from, const std::string& to, bool has_records) {
     const UniqueFd source(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!source.valid()) return fail_errno("open " + from, errno);
     struct stat about {};
@@ -73,7 +91,7 @@ Status copy_file(const std::string& from, const std::string& to) {
     (void)::unlink(beside.c_str());
     const UniqueFd target(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!target.valid()) return fail_errno("create " + beside, errno);
-    Status done = copy_data(source.get(), target.get(), about.st_size);
+    Status done = copy_data(source.get(), target.get(), about.st_size, has_records);
     if (done && (::ftruncate(target.get(), about.st_size) != 0 || ::fsync(target.get()) != 0))
         done = fail_errno("write", errno);
     if (done && ::rename(beside.c_str(), to.c_str()) != 0) done = fail_errno("rename", errno);
@@ -122,7 +140,7 @@ void StateCopy::start() {
         remove_old_usage(state_dir_, month_of(now));
         bool failed = false;
         for (const std::string& name : names_in(run_dir_)) {
-            const Status copied = copy_file(run_dir_ + "/" + name, state_dir_ + "/" + name);
+            const Status copied = copy_file(run_dir_ + "/" + name, state_dir_ + "/" + name, name.starts_with("usage/"));
             if (copied && is_over(name, now)) ::unlink((run_dir_ + "/" + name).c_str());
             failed = failed || !copied;
             if (!copied && !has_failed_) log(LogLevel::kWarn, "state_not_copied", {{"reason", copied.error().what}});

@@ -44,7 +44,8 @@ class StateCopy {
 };
 
 // `from` to `to`, by a file beside it: `to` is the old one or the new one, whole. Holes stay holes. Fails when `from`
-// is no regular file or larger than 128 MB: another program writes it.
-[[nodiscard]] Status copy_file(const std::string& from, const std::string& to);
+// is no regular file or larger than 128 MB: another program writes it. `has_records`: of usage, each of which is copied
+// whole.
+[[nodiscard]] Status copy_file(const std::string& from, const std::string& to, bool has_records = false);
 
 }  // namespace warren::stacks
