@@ -293,7 +293,7 @@ TEST_CASE("a copy that fails leaves the one before, and no half of it") {
     write(to, "before");
     CHECK_FALSE(copy_file(from, to));  // there is none
     write(from, "x");
-    std::filesystem::resize_file(from, (64U << 20) + 1);  // another program may have written anything
+    std::filesystem::resize_file(from, (128U << 20) + 1);  // another program may have written anything
     CHECK_FALSE(copy_file(from, to));
     std::filesystem::remove(from);
     std::filesystem::create_symlink(to, from);
