@@ -11,8 +11,8 @@
 
 namespace warren::dataplane {
 
-// One data worker. Of memory and of places a customer may have as many as are left for all, and no more than its part:
-// so n customers that flood leave an (n+1)th of all to the others.
+// One data worker. Of memory and of places a customer may have a quarter, and no more than is left for all: so three
+// customers that flood leave a quarter to the others. Of many more, those that came last have few places.
 class Shaping {
   public:
     // Peers of all customers whose packets wait for rates of their own: each takes some 15 kB beside its packets.
