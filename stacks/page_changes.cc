@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <utility>
+#include <variant>
 
 #include "access/secrets.h"
 #include "amend/change.h"
@@ -18,8 +20,10 @@
 #include "clients/profile.h"
 #include "config/edit/edit.h"
 #include "config/file_reader.h"
-#include "config/parse.h"
+#include "config/wireguard.h"
+#include "crypto/keys.h"
 #include "crypto/secret.h"
+#include "stacks/one_customer.h"
 
 namespace warren::stacks {
 
@@ -60,15 +64,48 @@ WebVerdict verdict_of(ErrorCode code) {
     return WebVerdict::kFailed;
 }
 
-// What was done, or why not, in the words of the report.
-ipc::WebChanged answer_of(const Report& report, std::string done) {
-    if (report.exit_status == 0) return answer(WebVerdict::kDone, std::move(done));
+bool is_operator(const access::User& user) {
+    return user.grant.role == access::Role::kOperator;
+}
+
+// Why it was not done. A report speaks of all customers, and so do single texts in it: they are for operators.
+ipc::WebChanged failed(const Report& report, const access::User& user) {
+    if (!is_operator(user))
+        return answer(WebVerdict::kFailed, "this did not come into force, and nothing has changed; ask the operator");
     std::string text = report.summary;
     for (const ipc::ControlText& one : report.texts) {
         if (one.kind == ipc::ControlText::Kind::kNote || one.kind == ipc::ControlText::Kind::kDiagnostic)
             text += "; " + one.text;
     }
     return answer(WebVerdict::kFailed, std::move(text));
+}
+
+// What is still missing of a customer's change that is in force; "": nothing.
+std::string remark(const Report& report, const std::string& customer) {
+    if (report.is_owed) return "; its tunnels follow when vpnd runs again";
+    const bool lacks = std::any_of(report.texts.begin(), report.texts.end(), [&](const ipc::ControlText& text) {
+        return text.kind == ipc::ControlText::Kind::kIncomplete && text.customer == customer;
+    });
+    return lacks ? "; the stack lacks something, and Warren retries" : "";
+}
+
+// The device that this request adds, if it is there already: who got no answer asks again. One with a preshared key
+// was not added from the page, and its profile is not for the page.
+bool is_added(const config::Customer& customer, const ipc::WebChange& request) {
+    return std::any_of(customer.peers.begin(), customer.peers.end(), [&](const config::Peer& peer) {
+        const auto* tunnel = std::get_if<config::WireguardTunnel>(&peer.tunnel);
+        return tunnel != nullptr && peer.enabled && peer.name == request.peer && !tunnel->preshared_key &&
+               crypto::to_base64(tunnel->public_key) == request.public_key;
+    });
+}
+
+// Unless somebody else has changed the file meanwhile.
+Status put_back(const std::string& path, const std::string& written, const std::string& before) {
+    if (written == before) return {};
+    const auto now = amend::read_state(path);
+    if (!now) return tl::unexpected<Error>(now.error());
+    if (now->text != written) return fail(ErrorCode::kConflict, "somebody else has changed " + path + " meanwhile");
+    return amend::write_over(path, *now, before);
 }
 
 config::Operation operation_of(const ipc::WebChange& request) {
@@ -79,6 +116,13 @@ config::Operation operation_of(const ipc::WebChange& request) {
         case WebAction::kEnablePeer: return config::SetKey{peer, "enabled", "true"};
         default: return config::SetKey{peer, "enabled", "false"};
     }
+}
+
+Result<std::string> edited(const ipc::WebChange& request, const std::string& text, const config::Customer& customer) {
+    if (request.action != WebAction::kAddDevice) return config::edit(text, operation_of(request));
+    auto addresses = amend::next_addresses(customer);
+    if (!addresses) return tl::unexpected<Error>(addresses.error());
+    return amend::with_peer(text, {request.peer, request.description, request.public_key, "", *addresses});
 }
 
 }  // namespace
@@ -106,6 +150,10 @@ Result<access::Users> PageChanges::users() const {
 
 void PageChanges::begin_anew() {
     tickets_.clear();
+    refused_ = {};
+    refusals_ = 0;
+    is_flooded_ = false;
+    for (Attempt& attempt : attempts_) wipe(attempt.request.password);
     if (!task_.is_running()) return attempts_.clear();
     attempts_.resize(1);  // the one that is being checked
     attempts_.front().is_void = true;
@@ -121,9 +169,16 @@ std::optional<ipc::WebUnlocked> PageChanges::unlock(Instant now, ipc::WebUnlock 
     const auto known = users();
     if (!known) log(LogLevel::kError, "users_not_read", {{"reason", known.error().what}});
     const access::User* user = known ? known->find_user(request.user) : nullptr;
-    if (user == nullptr || request.password.size() > ipc::WebUnlock::kMaxPassword)
+    // An honest statusd does not ask for these.
+    if (user == nullptr || user->grant.role == access::Role::kViewer) {
+        if (count_refusal(now))
+            log(LogLevel::kWarn, "page_unlocked",
+                {{"user", printable(request.user)}, {"outcome", "refused"}, {"refused", std::to_string(refusals_)}});
+        return user == nullptr ? refused(WebVerdict::kLocked, "the password is wrong")
+                               : refused(WebVerdict::kForbidden, "a viewer changes nothing");
+    }
+    if (request.password.size() > ipc::WebUnlock::kMaxPassword)
         return refused(WebVerdict::kLocked, "the password is wrong");
-    if (user->grant.role == access::Role::kViewer) return refused(WebVerdict::kForbidden, "a viewer changes nothing");
     TokenBucket& bucket = passwords_[user->name];
     if (attempts_.size() >= kMostWaiting || !bucket.is_open(now))
         return refused(WebVerdict::kBusy, "too many passwords at once; try again in half a minute");
@@ -174,36 +229,54 @@ Instant PageChanges::next_deadline(Instant now) const {
 
 ipc::WebChanged PageChanges::change(Instant now, const ipc::WebChange& request) {
     ipc::WebChanged out;
-    std::string name = "nobody";
-    const auto known = users();
-    const auto user = known ? tickets_.use(now, request.ticket, *known) : std::nullopt;
-    if (user) name = user->name;
-    if (!hands_.in_force().appliance.status_changes) {
-        out = answer(WebVerdict::kForbidden, "the page changes nothing here ([status] changes = true lets it)");
-    } else if (!user) {
+    if (!tickets_.has(request.ticket)) {
+        // No file is read for it.
+        if (count_refusal(now)) log_change("nobody", request, "no ticket");
         out = answer(WebVerdict::kLocked, "show your password again");
-    } else if (const std::string objection = objection_to(user->grant, request); !objection.empty()) {
-        out = answer(WebVerdict::kForbidden, objection);
-    } else if (!takes_turn(now, *user, request)) {
-        out = answer(WebVerdict::kBusy, "too many changes; try again in a minute");
     } else {
-        out = carry_out(*user, request);
+        std::string name = "nobody";
+        const auto known = users();
+        const auto user = known ? tickets_.find(now, request.ticket, *known) : std::nullopt;
+        if (user) name = user->name;
+        out = user ? change_for(now, *user, request) : answer(WebVerdict::kLocked, "show your password again");
+        if (out.verdict == WebVerdict::kDone) tickets_.renew(now, request.ticket);
+        log_change(name, request, out.verdict == WebVerdict::kDone ? "" : out.text);
     }
-    log(out.verdict == WebVerdict::kDone ? LogLevel::kInfo : LogLevel::kWarn, "page_change",
-        {{"user", name},
-         {"action", std::string(name_of(request.action))},
-         {"customer", printable(request.customer)},
-         {"peer", printable(request.peer)},
-         {"outcome", out.verdict == WebVerdict::kDone ? "done" : printable(out.text.substr(0, 200))}});
     out.id = request.id;
     if (out.text.size() > ipc::WebChanged::kMaxText) out.text.resize(ipc::WebChanged::kMaxText);
     return out;
 }
 
+ipc::WebChanged PageChanges::change_for(Instant now, const access::User& user, const ipc::WebChange& request) {
+    if (!hands_.in_force().appliance.status_changes)
+        return answer(WebVerdict::kForbidden, "the page changes nothing here ([status] changes = true lets it)");
+    if (std::string objection = objection_to(user.grant, request); !objection.empty())
+        return answer(WebVerdict::kForbidden, std::move(objection));
+    if (!takes_turn(now, user, request))
+        return answer(WebVerdict::kBusy, "too many changes; try again in a few minutes");
+    return carry_out(user, request);
+}
+
+void PageChanges::log_change(const std::string& user, const ipc::WebChange& request, const std::string& reason) const {
+    log(reason.empty() ? LogLevel::kInfo : LogLevel::kWarn, "page_change",
+        {{"user", user},
+         {"action", std::string(name_of(request.action))},
+         {"customer", printable(request.customer)},
+         {"peer", printable(request.peer)},
+         {"outcome", reason.empty() ? "done" : printable(reason.substr(0, 200))},
+         {"refused", std::to_string(refusals_)}});
+}
+
+bool PageChanges::count_refusal(Instant now) {
+    is_flooded_ = is_flooded_ || !refused_.is_open(now);
+    refused_.charge(now, kRefusalPrice, kRefusalPrice * (kRefusalBurst - 1));
+    ++refusals_;
+    return std::has_single_bit(refusals_);
+}
+
 bool PageChanges::takes_turn(Instant now, const access::User& user, const ipc::WebChange& request) {
-    const bool is_operator = user.grant.role == access::Role::kOperator;
-    const Duration price = is_operator ? kOperatorPrice : kCustomerPrice;
-    TokenBucket& bucket = turns_[is_operator ? "user " + user.name : "customer " + request.customer];
+    const Duration price = is_operator(user) ? kOperatorPrice : kCustomerPrice;
+    TokenBucket& bucket = turns_[is_operator(user) ? "user " + user.name : "customer " + request.customer];
     if (!bucket.is_open(now)) return false;
     bucket.charge(now, price, price * (kBurst - 1));
     return true;
@@ -214,16 +287,22 @@ ipc::WebChanged PageChanges::carry_out(const access::User& user, const ipc::WebC
         return change_file(user, request);
     if (hands_.pending() == 0 || hands_.pending() != request.pending)
         return answer(WebVerdict::kConflict, "this does not wait for a confirmation any more");
-    if (request.action == WebAction::kConfirm)
-        return answer_of(hands_.confirm(), "confirmed: the configuration in force stays");
-    return answer_of(hands_.go_back({history::Origin::Kind::kPage, 0, user.name, "asked for"}),
-                     fmt::format("revision {} is in force again", request.pending));
+    if (request.action == WebAction::kConfirm) {
+        const Report report = hands_.confirm();
+        return report.exit_status == 0 ? answer(WebVerdict::kDone, "confirmed: the configuration in force stays")
+                                       : failed(report, user);
+    }
+    // One customer whose stack lacks something does not make it a failure.
+    const Report report = hands_.go_back({history::Origin::Kind::kPage, 0, user.name, "asked for"});
+    if (!report.accepted) return failed(report, user);
+    return answer(WebVerdict::kDone, fmt::format("revision {} is in force again", request.pending) +
+                                         (report.exit_status == 0 ? "" : "; " + report.summary));
 }
 
 // What a customer's own users are bounded by. An operator's bounds are those of the file.
 std::optional<ipc::WebChanged> PageChanges::refuse(const access::User& user, const ipc::WebChange& request,
                                                    const config::Customer& customer) const {
-    if (user.grant.role == access::Role::kOperator || request.action == WebAction::kDisablePeer) return std::nullopt;
+    if (is_operator(user) || request.action == WebAction::kDisablePeer) return std::nullopt;
     const auto most = customer.max_peers;
     if (!most) return answer(WebVerdict::kForbidden, "the operator has not said how many devices there may be");
     const auto enabled = static_cast<std::size_t>(std::count_if(customer.peers.begin(), customer.peers.end(),
@@ -237,64 +316,75 @@ std::optional<ipc::WebChanged> PageChanges::refuse(const access::User& user, con
 }
 
 ipc::WebChanged PageChanges::change_file(const access::User& user, const ipc::WebChange& request) {
-    if (const std::string reason = hands_.reason_to_wait(); !reason.empty())
-        return answer(WebVerdict::kConflict, reason);
     const config::Generation& now = hands_.in_force();
-    const config::AcceptedCustomer* accepted = now.find(request.customer);
+    // It stays while another configuration comes into force.
+    const auto accepted = now.share(request.customer);
     if (accepted == nullptr) return answer(WebVerdict::kNotFound, "there is no such customer");
+    ipc::WebChanged out = answer(WebVerdict::kDone, fmt::format("{}: {}", request.customer, name_of(request.action)));
+    const auto add_profile = [&](const config::Loaded& from) -> Status {
+        const auto profile = amend::profile_text(from, request.customer, request.peer, clients::kNoPrivateKey);
+        if (!profile) return tl::unexpected<Error>(profile.error());
+        out.profile = profile->text();
+        return {};
+    };
+    if (request.action == WebAction::kAddDevice && is_added(accepted->customer, request)) {
+        const Status added = add_profile(in_force_of(now, request.customer));
+        return added ? out : answer(verdict_of(added.error().code), added.error().what);
+    }
+    if (const std::string reason = hands_.reason_to_wait(); !reason.empty())
+        return answer(WebVerdict::kConflict,
+                      is_operator(user) ? reason : "the operator is changing something; try again later");
     if (auto refused = refuse(user, request, accepted->customer)) return std::move(*refused);
     const auto lock = amend::try_lock_configuration(directory_);
     if (!lock) return answer(verdict_of(lock.error().code), lock.error().what);
-    const std::string path = amend::customer_path(directory_, request.customer);
-    const auto before = amend::read_state(path);
-    if (!before) return answer(WebVerdict::kFailed, before.error().what);
-    // Half a change by hand is not for a user of the page to bring into force.
-    if (!before->exists || before->text != accepted->text)
-        return answer(WebVerdict::kConflict, "the customer's file has changes that are not in force yet");
 
-    ipc::WebChanged out = answer(WebVerdict::kDone, fmt::format("{}: {}", request.customer, name_of(request.action)));
+    std::string written;
     amend::CustomerChange change;
     change.id = request.customer;
-    if (request.action == WebAction::kAddDevice) {
-        change.edit = [&](const std::string& text, const config::Customer& customer) -> Result<std::string> {
-            auto addresses = amend::next_addresses(customer);
-            if (!addresses) return tl::unexpected<Error>(addresses.error());
-            return amend::with_peer(text, {request.peer, request.description, request.public_key, "", *addresses});
-        };
-        change.before_writing = [&](const config::Loaded& next) -> Status {
-            const auto profile = amend::profile_text(next, request.customer, request.peer, clients::kNoPrivateKey);
-            if (!profile) return tl::unexpected<Error>(profile.error());
-            out.profile = profile->text();
-            return {};
-        };
-    } else {
-        change.edit = [&](const std::string& text, const config::Customer&) {
-            return config::edit(text, operation_of(request));
-        };
-    }
-    if (const auto refusal = amend::change_customer(directory_, change, amend::check_with_all(directory_, &now))) {
+    change.edit = [&](const std::string& text, const config::Customer& customer) -> Result<std::string> {
+        // Half a change by hand is not for a user of the page to bring into force.
+        if (text != accepted->text)
+            return fail(ErrorCode::kConflict, "the customer's file has changes that are not in force yet");
+        auto next = edited(request, text, customer);
+        if (next) written = *next;
+        return next;
+    };
+    change.before_writing = [&](const config::Loaded& next) -> Status {
+        // Nor are keys that somebody has put there for later.
+        if (!keeps_its_secrets(next, *accepted))
+            return fail(ErrorCode::kConflict, "the customer's secrets have changes that are not in force yet");
+        return request.action == WebAction::kAddDevice ? add_profile(next) : Status();
+    };
+    const auto check = [&](const std::string& id, const std::string& text) {
+        amend::Checked checked{load_one(directory_, now, id, text), false, {}};
+        checked.is_valid = amend::is_valid(checked.loaded, id);
+        checked.diagnostics = amend::diagnostics_of(checked.loaded, id);
+        return checked;
+    };
+    if (const auto refusal = amend::change_customer(directory_, change, check)) {
         std::string text = refusal->error.what;
         // What others have is not for a customer's users: a clash names them.
-        if (refusal->error.code == ErrorCode::kInvalid && user.grant.role != access::Role::kOperator)
+        if (refusal->error.code == ErrorCode::kInvalid && !is_operator(user))
             return answer(WebVerdict::kInvalid, "this name or key cannot be used");
         for (const std::string& diagnostic : refusal->diagnostics) text += "\n" + diagnostic;
         return answer(verdict_of(refusal->error.code), std::move(text));
     }
-    const Report report = hands_.apply(
-        request.customer, {history::Origin::Kind::kPage, 0, user.name,
-                           std::string(name_of(request.action)) + (request.peer.empty() ? "" : " ") + request.peer});
-    if (report.exit_status == 0) return out;
-    const auto written = amend::read_state(path);
-    const config::AcceptedCustomer* served = hands_.in_force().find(request.customer);
-    // It is in force, and vpnd gets it later.
-    if (written && served != nullptr && served->text == written->text) return answer_of(report, "");
+    const Report report =
+        hands_.apply(request.customer, written,
+                     {history::Origin::Kind::kPage, 0, user.name,
+                      std::string(name_of(request.action)) + (request.peer.empty() ? "" : " ") + request.peer});
+    // What counts is this customer: the exit status also speaks of others, and of what follows later.
+    const auto served = hands_.in_force().share(request.customer);
+    if (served != nullptr && served->text == written) {
+        out.text += remark(report, request.customer);
+        return out;
+    }
     // What did not come into force is not in the file either.
-    const Status back =
-        written ? amend::write_over(path, *written, before->text) : Status(tl::unexpected<Error>(written.error()));
-    if (!back)
+    if (const Status back = put_back(amend::customer_path(directory_, request.customer), written, accepted->text);
+        !back)
         log(LogLevel::kError, "page_change_not_undone",
             {{"customer", request.customer}, {"reason", back.error().what}});
-    return answer_of(report, "");
+    return failed(report, user);
 }
 
 }  // namespace warren::stacks

@@ -30,8 +30,12 @@ class Tickets {
 
     // `ticket`: 32 random bytes as text.
     void give(Instant now, const std::string& ticket, const access::User& user);
-    // Whose it is, and uses it; nothing: it is none (any more).
-    [[nodiscard]] std::optional<access::User> use(Instant now, const std::string& ticket, const access::Users& users);
+    // Whether it was given, and was not found to be void.
+    [[nodiscard]] bool has(const std::string& ticket) const;
+    // Whose it is; nothing: it is none (any more).
+    [[nodiscard]] std::optional<access::User> find(Instant now, const std::string& ticket, const access::Users& users);
+    // Something was changed with it. What is refused does not keep a ticket alive.
+    void renew(Instant now, const std::string& ticket);
     void clear() { tickets_.clear(); }
 
   private:
@@ -47,7 +51,8 @@ class Tickets {
 // customer that is not its own and for one that does not exist.
 [[nodiscard]] std::string objection_to(const access::Grant& grant, const ipc::WebChange& change);
 
-// One thread. Never waits: a password is checked in a child process.
+// One thread. A password is checked in a child process. A change of a file waits for the disk, like an apply that
+// somebody asks for: it is written and synced before it comes into force. It does not wait for others' locks.
 class PageChanges {
   public:
     // What the supervisor does for it.
@@ -55,8 +60,9 @@ class PageChanges {
         std::function<const config::Generation&()> in_force;
         std::function<std::string()> reason_to_wait;  // why nothing may be changed now; "": it may
         std::function<std::uint64_t()> pending;       // the revision that comes back unless it is confirmed; 0: none
-        // Brings the file of this customer into force.
-        std::function<Report(const std::string& customer, const history::Origin& origin)> apply;
+        // Brings this text of the customer's file into force.
+        std::function<Report(const std::string& customer, const std::string& text, const history::Origin& origin)>
+            apply;
         std::function<Report()> confirm;
         std::function<Report(const history::Origin& origin)> go_back;
     };
@@ -68,6 +74,9 @@ class PageChanges {
     static constexpr Duration kCustomerPrice = std::chrono::seconds(60);
     static constexpr int kBurst = 10;
     static constexpr std::size_t kMostWaiting = 8;  // passwords
+    // Requests of nobody: without a ticket that was given, or to unlock for whom there is not.
+    static constexpr Duration kRefusalPrice = std::chrono::seconds(1);
+    static constexpr int kRefusalBurst = 40;
 
     PageChanges(std::string config_directory, Hands hands);
 
@@ -80,10 +89,17 @@ class PageChanges {
     [[nodiscard]] Instant next_deadline(Instant now) const;
     // Checks who asks and does it.
     [[nodiscard]] ipc::WebChanged change(Instant now, const ipc::WebChange& request);
+    // Since begin_anew() there were more requests of nobody than those constants say: end that statusd.
+    [[nodiscard]] bool is_flooded() const { return is_flooded_; }
 
   private:
     [[nodiscard]] Result<access::Users> users() const;
     void start_next();
+    // True: worth a line in the log.
+    [[nodiscard]] bool count_refusal(Instant now);
+    // `reason`: why not; "": it is done.
+    void log_change(const std::string& user, const ipc::WebChange& request, const std::string& reason) const;
+    [[nodiscard]] ipc::WebChanged change_for(Instant now, const access::User& user, const ipc::WebChange& request);
     [[nodiscard]] ipc::WebChanged carry_out(const access::User& user, const ipc::WebChange& request);
     [[nodiscard]] ipc::WebChanged change_file(const access::User& user, const ipc::WebChange& request);
     [[nodiscard]] std::optional<ipc::WebChanged> refuse(const access::User& user, const ipc::WebChange& request,
@@ -103,6 +119,9 @@ class PageChanges {
     DiskTask task_;
     std::map<std::string, TokenBucket> passwords_;  // by user
     std::map<std::string, TokenBucket> turns_;      // "user NAME", "customer ID"
+    TokenBucket refused_;                           // what nobody asks for
+    std::uint64_t refusals_ = 0;                    // of this statusd
+    bool is_flooded_ = false;
 };
 
 }  // namespace warren::stacks

@@ -17,7 +17,15 @@ void Tickets::give(Instant now, const std::string& ticket, const access::User& u
     tickets_[access::sha256_hex(ticket)] = {user, now, now};
 }
 
-std::optional<access::User> Tickets::use(Instant now, const std::string& ticket, const access::Users& users) {
+bool Tickets::has(const std::string& ticket) const {
+    return tickets_.contains(access::sha256_hex(ticket));
+}
+
+void Tickets::renew(Instant now, const std::string& ticket) {
+    if (const auto found = tickets_.find(access::sha256_hex(ticket)); found != tickets_.end()) found->second.used = now;
+}
+
+std::optional<access::User> Tickets::find(Instant now, const std::string& ticket, const access::Users& users) {
     const auto found = tickets_.find(access::sha256_hex(ticket));
     if (found == tickets_.end()) return std::nullopt;
     const Ticket& known = found->second;
@@ -26,7 +34,6 @@ std::optional<access::User> Tickets::use(Instant now, const std::string& ticket,
         tickets_.erase(found);
         return std::nullopt;
     }
-    found->second.used = now;
     return *user;
 }
 

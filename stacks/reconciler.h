@@ -77,6 +77,7 @@ class Reconciler {
     struct Source {
         const config::Texts* instead = nullptr;  // of warren.toml and the customers' files; must outlive the call
         std::string only{};  // the file of this customer, with the texts in force of all else; "": all files
+        const std::string* text = nullptr;  // of `only`, instead of its file; must outlive the call
     };
 
     // Loads and applies the configuration directory, or `source`. A customer whose file has errors, or whose stack

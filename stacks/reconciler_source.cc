@@ -11,7 +11,7 @@
 #include "config/document.h"
 #include "config/file_reader.h"
 #include "config/load.h"
-#include "config/named_secrets.h"
+#include "stacks/one_customer.h"
 #include "stacks/reconciler.h"
 
 namespace warren::stacks {
@@ -27,15 +27,6 @@ std::optional<std::string> text_of_file(const std::string& path) {
     config::FileStamp ignored;
     auto text = config::read_all(file, config::kMaxDocumentSize, ignored);
     return text ? std::move(*text) : "# " + text.error().what + "\n";
-}
-
-// Those of the appliance, as they are in force.
-void keep_secrets(const config::Generation& current, config::Secrets& secrets) {
-    for (const config::NamedSecret& name : config::secrets_of(current.appliance)) {
-        const auto* key = name.form == config::FileForm::kKey ? current.secrets.find(name.ref) : nullptr;
-        if (key != nullptr) secrets.put(name.ref, key->clone());
-        if (const auto* content = current.secrets.content(name.ref, name.form)) secrets.put(name, content->clone());
-    }
 }
 
 // What is to have the text that it has now, keeps its secrets, too: who returns to earlier texts asked for no other
@@ -58,18 +49,6 @@ void keep_same(const config::Generation& current, const config::Texts& wanted, c
     std::erase_if(loaded.diagnostics, [&kept](const config::Diagnostic& one) { return kept.contains(one.customer); });
 }
 
-// Neither their secrets nor those of the appliance may be those of now, even where the files have others since.
-void keep_others(const config::Generation& current, const std::string& only, config::Loaded& loaded) {
-    for (config::LoadedCustomer& customer : loaded.customers) {
-        const std::string id = customer.value().id;
-        if (id == only) continue;
-        customer = {{}, true, std::move(customer.file), {}, current.share(id), {}};
-    }
-    keep_secrets(current, loaded.secrets);
-    std::erase_if(loaded.diagnostics, [&only](const config::Diagnostic& one) { return one.customer != only; });
-    loaded.appliance_valid = true;  // it is in force
-}
-
 }  // namespace
 
 config::Loaded Reconciler::load_source(Round& round) const {
@@ -81,20 +60,15 @@ config::Loaded Reconciler::load_source(Round& round) const {
         if (round.source.instead != nullptr) keep_same(current_, *round.source.instead, loaded);
         return loaded;
     }
-    config::Texts texts = config::texts_of(current_);
-    if (auto text = text_of_file(options_.config_directory + "/customers/" + only + ".toml")) {
-        texts.customers.insert_or_assign(only, std::move(*text));
-    } else {
-        texts.customers.erase(only);
-        round.removed = only;  // who removed its file and names it means that
-    }
-    config::Loaded loaded = config::load(options_.config_directory,
-                                         {.secrets_may_be_absent = false, .previous = &current_, .instead = &texts});
-    keep_others(current_, only, loaded);
+    const auto text = round.source.text != nullptr
+                          ? std::optional(*round.source.text)
+                          : text_of_file(options_.config_directory + "/customers/" + only + ".toml");
+    if (!text) round.removed = only;  // who removed its file and names it means that
+    config::Loaded loaded = load_one(options_.config_directory, current_, only, text);
     // Those of whom nothing is in force, because their files have errors.
     std::vector<std::string> unseen;
     std::copy_if(present_.begin(), present_.end(), std::back_inserter(unseen),
-                 [&](const std::string& id) { return id != only && !texts.customers.contains(id); });
+                 [&](const std::string& id) { return id != only && current_.find(id) == nullptr; });
     keep_customers(unseen, round, loaded);
     return loaded;
 }

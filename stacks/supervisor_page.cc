@@ -14,8 +14,8 @@ PageChanges::Hands Supervisor::hands_for_page() {
                 return std::string("the files have errors, and an earlier configuration is in force");
             },
             [this] { return changing().is_returning ? 0 : changing().pending; },
-            [this](const std::string& customer, const history::Origin& origin) {
-                return apply(Reconciler::Removals::kKeep, origin, "", {nullptr, customer});
+            [this](const std::string& customer, const std::string& text, const history::Origin& origin) {
+                return apply(Reconciler::Removals::kKeep, origin, "", {nullptr, customer, &text});
             },
             [this] { return confirm(); },
             [this](const history::Origin& origin) { return go_back(origin); }};
@@ -42,6 +42,10 @@ void Supervisor::serve_page() {
             web_->answer(now(), page_changes_.change(now(), std::get<ipc::WebChange>(*asked)));
         }
         if (must_stop()) return;
+        if (page_changes_.is_flooded()) {
+            web_->replace(now(), "it asks again and again in the name of nobody");
+            page_changes_.begin_anew();
+        }
     }
     while (const auto answer = page_changes_.take_unlocked(now())) web_->answer(now(), *answer);
     update_web();

@@ -154,6 +154,11 @@ void WebKeeper::answer(Instant now, const ipc::WebMessage& message) {
         handle_exit(now, "it does not read answers: " + sent.error().what);
 }
 
+void WebKeeper::replace(Instant now, const std::string& reason) {
+    asked_.clear();
+    handle_exit(now, reason);
+}
+
 void WebKeeper::run(Instant now) {
     if (process_ && process_->ended()) handle_exit(now, stop_process());
     // The channel sometimes closes before the process is seen to end; stop_process() returns the reason.

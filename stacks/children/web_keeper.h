@@ -65,6 +65,8 @@ class WebKeeper {
     [[nodiscard]] std::optional<Asked> take_asked();
     // A statusd that does not read its answers is replaced.
     void answer(Instant now, const ipc::WebMessage& message);
+    // Ends it; another one is started after a pause. What it has asked for is dropped.
+    void replace(Instant now, const std::string& reason);
 
     // Differs for each statusd.
     [[nodiscard]] std::uint64_t life() const { return life_; }
@@ -102,7 +104,7 @@ class WebKeeper {
     // Sends stacks_ if statusd does not have them.
     void settle_stacks();
 
-    static constexpr std::size_t kMostAsked = 64;  // statusd has at most 16 users' at a time
+    static constexpr std::size_t kMostAsked = 64;  // between two take_asked(); statusd has at most 16 users' at a time
 
     Options options_;
     std::string appliance_;

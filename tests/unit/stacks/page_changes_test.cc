@@ -13,6 +13,7 @@
 
 #include "access/secrets.h"
 #include "config/load.h"
+#include "stacks/one_customer.h"
 
 using namespace warren;
 using namespace warren::stacks;
@@ -89,6 +90,16 @@ struct Room {
         return {{}, true, 0, "applied"};
     }
 
+    // As the reconciler does it: the text that was checked, whatever the file says by now.
+    Report apply_one(const std::string& id, const std::string& wanted) {
+        if (!meanwhile.empty()) put("customers/acme.toml", meanwhile);
+        if (fails) return {report.texts, false, 4, "refused"};
+        config::Succession next = config::succeed(in_force, load_one(directory, in_force, id, wanted));
+        REQUIRE(next.accepted);
+        in_force = std::move(next.next);
+        return report;
+    }
+
     ipc::WebUnlocked unlock(const std::string& user, const std::string& password = kPassword) {
         auto answer = page.unlock(now, {7, user, password});
         for (int i = 0; i < 200 && !answer; ++i) {
@@ -115,13 +126,16 @@ struct Room {
     std::uint64_t pending = 0;
     std::vector<history::Origin> origins;
     bool fails = false;
+    std::string meanwhile;  // what somebody writes into acme's file during an apply
+    Report report{{}, true, 0, "applied"};
+    Report back{{}, true, 0, "back"};
     Instant now{Instant{} + minutes(1000)};
     PageChanges page{directory,
                      {[this]() -> const config::Generation& { return in_force; }, [this] { return wait; },
                       [this] { return pending; },
-                      [this](const std::string&, const history::Origin& origin) {
+                      [this](const std::string& id, const std::string& wanted, const history::Origin& origin) {
                           origins.push_back(origin);
-                          return fails ? Report{{}, false, 4, "refused"} : apply();
+                          return apply_one(id, wanted);
                       },
                       [this] {
                           pending = 0;
@@ -129,7 +143,7 @@ struct Room {
                       },
                       [this](const history::Origin& origin) {
                           origins.push_back(origin);
-                          return Report{{}, true, 0, "back"};
+                          return back;
                       }}};
 };
 
@@ -286,6 +300,200 @@ TEST_CASE_FIXTURE(Room, "what is not in force yet, waits or fails is left as it 
         CHECK(change(ticket, WebAction::kSuspend, "absent").verdict == WebVerdict::kNotFound);
         CHECK(change(ticket, WebAction::kSuspend, "../warren").verdict == WebVerdict::kNotFound);
     }
+}
+
+TEST_CASE_FIXTURE(Room, "a change that is in force is done, whatever is wrong with others") {
+    using Kind = ipc::ControlText::Kind;
+    const std::string key = "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=";
+    report.exit_status = 4;
+    report.summary = "generation 12: 431 customers; some changes failed";
+    report.texts = {{Kind::kIncomplete, "globex", "there is no eth7"},
+                    {Kind::kNote, "", "the files of globex are gone"}};
+    SUBCASE("another one") {
+        const auto added = add(unlock("own").ticket, "phone", key);
+        CHECK(added.verdict == WebVerdict::kDone);
+        CHECK(added.profile.find("Address = 10.0.0.3/32") != std::string::npos);
+        CHECK(added.text == "acme: add a device");
+    }
+    SUBCASE("its own stack lacks something") {
+        report.texts.push_back({Kind::kIncomplete, "acme", "there is no eth8"});
+        CHECK(add(unlock("own").ticket, "phone", key).text ==
+              "acme: add a device; the stack lacks something, and Warren retries");
+    }
+    SUBCASE("vpnd gets it later") {
+        report.is_owed = true;
+        const auto added = add(unlock("own").ticket, "phone", key);
+        CHECK(added.verdict == WebVerdict::kDone);
+        CHECK(added.text == "acme: add a device; its tunnels follow when vpnd runs again");
+    }
+    SUBCASE("an earlier configuration comes back") {
+        pending = 12;
+        back = report;
+        CHECK(change(unlock("ada").ticket, WebAction::kGoBack).verdict == WebVerdict::kDone);
+        back.accepted = false;
+        CHECK(change(unlock("ada").ticket, WebAction::kGoBack).verdict == WebVerdict::kFailed);
+    }
+}
+
+TEST_CASE_FIXTURE(Room, "a customer's user reads nothing of others, also when something fails") {
+    using Kind = ipc::ControlText::Kind;
+    fails = true;
+    report.texts = {{Kind::kNote, "globex", "not removed: globex"},
+                    {Kind::kNote, "", "2 of 431 customers (initech, globex) stay"},
+                    {Kind::kDiagnostic, "acme", "is also used by globex"}};
+    const auto own = change(unlock("own").ticket, WebAction::kDisablePeer);
+    CHECK(own.verdict == WebVerdict::kFailed);
+    CHECK(own.text == "this did not come into force, and nothing has changed; ask the operator");
+    const auto all = change(unlock("ada").ticket, WebAction::kDisablePeer);
+    CHECK(all.text.find("2 of 431 customers (initech, globex) stay") != std::string::npos);
+    wait = "revision 3 comes back";
+    CHECK(change(unlock("own").ticket, WebAction::kDisablePeer).text ==
+          "the operator is changing something; try again later");
+}
+
+TEST_CASE_FIXTURE(Room, "what somebody else writes during a change stays, and does not come into force with it") {
+    const std::string before = text();
+    meanwhile = before + "# by hand\n";
+    fails = true;
+    SUBCASE("that fails") {
+        CHECK(change(unlock("ada").ticket, WebAction::kSuspend).verdict == WebVerdict::kFailed);
+        CHECK(in_force.find("acme")->text == before);
+    }
+    SUBCASE("that comes into force") {
+        fails = false;
+        CHECK(change(unlock("ada").ticket, WebAction::kSuspend).verdict == WebVerdict::kDone);
+        CHECK(in_force.find("acme")->text.find("suspended") != std::string::npos);
+        CHECK(in_force.find("acme")->text.find("by hand") == std::string::npos);
+    }
+    CHECK(text() == meanwhile);
+}
+
+TEST_CASE_FIXTURE(Room, "what else the directory has by now does not come into force with a change") {
+    const std::string key = "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=";
+    const std::string used = kKey;  // of 32 bytes, like any
+    put("secrets/graz-psk", used + "\n");
+    std::string with_psk = customer_text(kKey, "max_peers = 2\n");
+    put("customers/acme.toml", with_psk + "preshared_key = { secret = \"graz-psk\" }\n");
+    (void)apply();
+    const std::string before = text();
+    SUBCASE("a secret of the customer") {
+        put("secrets/graz-psk", kOther + "\n");
+        const auto refused = change(unlock("own").ticket, WebAction::kDisablePeer);
+        CHECK(refused.verdict == WebVerdict::kConflict);
+        CHECK(refused.text.find("secrets have changes that are not in force") != std::string::npos);
+        CHECK(text() == before);
+        put("secrets/graz-psk", used + "\n");
+        CHECK(change(unlock("own").ticket, WebAction::kDisablePeer).verdict == WebVerdict::kDone);
+    }
+    SUBCASE("the server's key and where it is") {
+        const std::string ticket = unlock("own").ticket;
+        put("secrets/uplink", kOther + "\n");
+        put("warren.toml",
+            "schema = 1\n[wireguard]\nprivate_key = { secret = \"uplink\" }\n"
+            "endpoint = \"new.example.net:1\"\n[status]\nlisten = \"127.0.0.1:8443\"\n");
+        const auto in_force_key = in_force.secrets.public_key({"uplink"});
+        REQUIRE(in_force_key);
+        const auto added = add(ticket, "phone", key);
+        CHECK(added.verdict == WebVerdict::kDone);
+        CHECK(added.profile.find("vpn.example.net:51820") != std::string::npos);
+        CHECK(added.profile.find(crypto::to_base64(*in_force_key)) != std::string::npos);
+    }
+    SUBCASE("errors of others") {
+        put("customers/globex.toml", "no file of a customer");
+        put("warren.toml", "no file of an appliance");
+        CHECK(add(unlock("own").ticket, "phone", key).verdict == WebVerdict::kDone);
+    }
+}
+
+TEST_CASE_FIXTURE(Room, "who adds the same device again gets its profile again") {
+    const std::string ticket = unlock("own").ticket;
+    const std::string key = "HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=";
+    const auto added = add(ticket, "phone", key);
+    REQUIRE(added.verdict == WebVerdict::kDone);
+    const std::string before = text();
+    const auto again = add(ticket, "phone", key);
+    CHECK(again.verdict == WebVerdict::kDone);
+    CHECK(again.profile == added.profile);
+    CHECK(text() == before);
+    CHECK(origins.size() == 1);
+    CHECK(add(ticket, "phone", kServer).verdict != WebVerdict::kDone);
+    SUBCASE("unless it is disabled") {
+        CHECK(change(ticket, WebAction::kDisablePeer, "acme", "phone").verdict == WebVerdict::kDone);
+        CHECK(add(ticket, "phone", key).profile.empty());
+    }
+    SUBCASE("unless it has a preshared key, which is not for the page") {
+        put("secrets/psk", kOther + "\n");
+        put("customers/acme.toml", before + "preshared_key = { secret = \"psk\" }\n");
+        (void)apply();
+        CHECK(add(ticket, "phone", key).profile.empty());
+    }
+}
+
+TEST_CASE_FIXTURE(Room, "a ticket lives on by what it changes, and not by what is refused") {
+    const std::string ticket = unlock("own").ticket;
+    now = now + minutes(14);
+    CHECK(change(ticket, WebAction::kSuspend).verdict == WebVerdict::kForbidden);
+    now = now + minutes(1);
+    CHECK(change(ticket, WebAction::kDisablePeer).verdict == WebVerdict::kLocked);
+    const std::string another = unlock("own").ticket;
+    now = now + minutes(14);
+    CHECK(change(another, WebAction::kDisablePeer).verdict == WebVerdict::kDone);
+    now = now + minutes(14);
+    CHECK(change(another, WebAction::kDisablePeer).verdict == WebVerdict::kDone);
+}
+
+TEST_CASE_FIXTURE(Room, "requests of nobody are bounded for a statusd") {
+    const auto ask = [this](int i) {
+        if (i % 3 == 0) return change("forged", WebAction::kSuspend).verdict == WebVerdict::kLocked;
+        return page.unlock(now, {1, i % 3 == 1 ? "nobody" : "vic", "guess"}).has_value();
+    };
+    for (int i = 0; i < PageChanges::kRefusalBurst; ++i) CHECK(ask(i));
+    CHECK_FALSE(page.is_flooded());
+    // Users' own troubles do not count.
+    CHECK(unlock("ada", "wrong").verdict == WebVerdict::kLocked);
+    CHECK_FALSE(page.is_flooded());
+    SUBCASE("one a second stays") {
+        now = now + PageChanges::kRefusalPrice;
+        CHECK(ask(0));
+        CHECK_FALSE(page.is_flooded());
+    }
+    SUBCASE("at once") {
+        CHECK(ask(0));
+        CHECK(page.is_flooded());
+        page.begin_anew();
+        CHECK_FALSE(page.is_flooded());
+    }
+}
+
+TEST_CASE_FIXTURE(Room, "a customer's disabled devices are bounded, too") {
+    const std::string ticket = unlock("ada").ticket;
+    for (const char* name : {"B", "C", "D"}) {
+        REQUIRE(add(ticket, name, std::string(42, *name) + "A=").verdict != WebVerdict::kFailed);
+        (void)change(ticket, WebAction::kDisablePeer, "acme", name);
+        now = now + minutes(1);
+    }
+    CHECK(in_force.find("acme")->customer.peers.size() == 4);
+    (void)change(ticket, WebAction::kDisablePeer);
+    const auto most = add(unlock("own").ticket, "five", kServer);
+    CHECK(most.verdict == WebVerdict::kConflict);
+    CHECK(most.text.find("disabled devices") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Room, "an operator's changes are bounded, too") {
+    const std::string ticket = unlock("ada").ticket;
+    for (int i = 0; i < PageChanges::kBurst; ++i)
+        CHECK(change(ticket, WebAction::kDisablePeer).verdict == WebVerdict::kDone);
+    CHECK(change(ticket, WebAction::kDisablePeer).verdict == WebVerdict::kBusy);
+    now = now + PageChanges::kOperatorPrice;
+    CHECK(change(ticket, WebAction::kDisablePeer).verdict == WebVerdict::kDone);
+}
+
+TEST_CASE_FIXTURE(Room, "passwords that wait are bounded, whoever's they are") {
+    for (std::size_t i = 0; i < PageChanges::kMostWaiting; ++i)
+        CHECK_FALSE(page.unlock(now, {1, i % 2 == 0 ? "ada" : "own", "guess"}));
+    const auto refused = page.unlock(now, {1, "own", "guess"});
+    REQUIRE(refused);
+    CHECK(refused->verdict == WebVerdict::kBusy);
 }
 
 TEST_CASE_FIXTURE(Room, "an operator confirms or undoes what it saw, and nothing else") {
