@@ -3,7 +3,8 @@ import { useSignal } from "@preact/signals";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 
 import { api, Failure } from "../api/client";
-import { newKeyPair, profileOf } from "../format/device_key";
+import { type KeyPair, newKeyPair, profileOf } from "../format/device_key";
+import { codeOf } from "../format/qr";
 import { changing } from "../state/changes";
 import { Copy } from "./copy";
 import { Qr } from "./qr";
@@ -12,6 +13,8 @@ export function AddDevice({ customer, close }: { customer: string; close: () => 
   const id = useId();
   const dialog = useRef<HTMLDialogElement>(null);
   const form = useRef<HTMLFormElement>(null);
+  // The same for every try: when an answer is lost, the device may be there with this key.
+  const pair = useRef<KeyPair>();
   const busy = useSignal(false);
   const trouble = useSignal("");
   const profile = useSignal("");
@@ -25,7 +28,7 @@ export function AddDevice({ customer, close }: { customer: string; close: () => 
     busy.value = true;
     trouble.value = "";
     try {
-      const keys = await newKeyPair();
+      const keys = (pair.current ??= await newKeyPair());
       if (keys === undefined) {
         trouble.value = "This browser cannot make a key for WireGuard. Use a newer one, or vpnctl peer add.";
         return;
@@ -53,8 +56,8 @@ export function AddDevice({ customer, close }: { customer: string; close: () => 
       aria-labelledby={`${id}-title`}
       onCancel={(event) => {
         event.preventDefault();
-        // It is shown once: a stray key must not lose it.
-        if (profile.value === "") close();
+        // The key is here alone, and the profile is shown once: a stray key must not lose them.
+        if (profile.value === "" && !busy.value) close();
       }}
     >
       {profile.value === "" ? (
@@ -82,7 +85,7 @@ export function AddDevice({ customer, close }: { customer: string; close: () => 
               {busy.value ? "Adding …" : "Add the device"}
             </button>
           </form>
-          <button type="button" class="button-quiet" onClick={close}>
+          <button type="button" class="button-quiet" aria-disabled={busy.value} onClick={() => busy.value || close()}>
             Cancel
           </button>
         </>
@@ -94,15 +97,24 @@ export function AddDevice({ customer, close }: { customer: string; close: () => 
 }
 
 function Profile({ name, text, titleId, close }: { name: string; text: string; titleId: string; close: () => void }) {
+  const fits = codeOf(text) !== undefined;
   return (
     <div class="profile">
       <h2 id={titleId}>{name} is added</h2>
-      <p>Scan this with the WireGuard app, or copy it. It is shown once and stored nowhere.</p>
+      <p>
+        {fits
+          ? "Scan this with the WireGuard app, or copy it."
+          : "This configuration is too large for a QR code: copy it, or download it for the WireGuard app."}{" "}
+        It is shown once and stored nowhere.
+      </p>
       <Qr text={text} label={`QR code of the configuration of ${name}`} />
-      <details>
+      <details open={!fits}>
         <summary>As text</summary>
         <Copy text={text} what="the configuration" />
       </details>
+      <a href={`data:text/plain;charset=utf-8,${encodeURIComponent(text)}`} download={`${name}.conf`}>
+        Download {name}.conf
+      </a>
       <button type="button" class="button button-main" onClick={close}>
         Done
       </button>

@@ -1,12 +1,12 @@
 // A QR code, black on white in either theme: cameras read it best so.
-import qrcode from "qrcode-generator";
+import { codeOf } from "../format/qr";
 
 const quiet = 4; // modules around the code
 
+/** Nothing where the text does not fit: see codeOf(). */
 export function Qr({ text, label }: { text: string; label: string }) {
-  const code = qrcode(0, "L");
-  code.addData(text, "Byte");
-  code.make();
+  const code = codeOf(text);
+  if (code === undefined) return null;
   const count = code.getModuleCount();
   let path = "";
   for (let row = 0; row < count; ++row) {
