@@ -15,10 +15,13 @@ export function Pending({ pending }: { pending: PendingData }) {
   return (
     <section class="banner pending" aria-label="A change waits for a confirmation">
       <Shape name="triangle" />
-      <p role="status">
-        {pending.is_returning
-          ? `Revision ${pending.revision} comes back now.`
-          : `The configuration in force is not confirmed: revision ${pending.revision} comes back`}
+      <p>
+        <span role="status">
+          {pending.is_returning
+            ? `Revision ${pending.revision} comes back now.`
+            : `The configuration in force is not confirmed: revision ${pending.revision} comes back`}
+        </span>
+        {/* Outside of what is spoken: it changes every second. */}
         {!pending.is_returning && <span class="nowrap"> in {spanText(left.value)}.</span>}
       </p>
       {mayChange.value && isOperator.value && !pending.is_returning && (
