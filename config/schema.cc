@@ -60,8 +60,8 @@ constexpr Key kSchema[] = {
     {.document = kAppliance, .path = "status.changes", .type = Type::kBoolean, .default_text = "false",
      .doc = "Whether users of the status page may change something there, with their password: operators add, enable "
             "and disable devices, suspend customers, and confirm or undo what waits for it; a customer's users add (up "
-            "to max_peers), enable and disable its own devices. Each change is in `vpnctl history` with the user's "
-            "name.", .example = "true"},
+            "to max_peers) and disable its own devices. Each change of a file is in `vpnctl history` with the user's "
+            "name; who confirmed is in the log.", .example = "true"},
 
     {.document = kCustomer, .path = "schema", .type = Type::kSchemaNumber, .required = true,
      .doc = "The version of this file's format.", .example = "1"},

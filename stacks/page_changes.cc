@@ -310,7 +310,7 @@ std::optional<ipc::WebChanged> PageChanges::refuse(const access::User& user, con
     if (enabled >= *most)
         return answer(WebVerdict::kConflict, fmt::format("there are {} of {} devices", enabled, *most));
     // Those that were disabled are in the file, too.
-    if (request.action == WebAction::kAddDevice && customer.peers.size() >= std::size_t{2} * *most)
+    if (customer.peers.size() >= std::size_t{2} * *most)
         return answer(WebVerdict::kConflict, "there are many disabled devices; ask the operator to remove some");
     return std::nullopt;
 }

@@ -41,8 +41,8 @@ std::string objection_to(const access::Grant& grant, const ipc::WebChange& chang
     using Action = ipc::WebAction;
     if (grant.role == access::Role::kOperator) return {};
     if (grant.role != access::Role::kCustomer) return "a viewer changes nothing";
-    if (change.action != Action::kAddDevice && change.action != Action::kEnablePeer &&
-        change.action != Action::kDisablePeer)
+    // What is disabled may be so by the operator, for a stolen device or an unpaid bill: nobody else enables it.
+    if (change.action != Action::kAddDevice && change.action != Action::kDisablePeer)
         return "only an operator may do this";
     const bool is_own =
         std::find(grant.customers.begin(), grant.customers.end(), change.customer) != grant.customers.end();

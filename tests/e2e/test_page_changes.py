@@ -129,6 +129,8 @@ def test_a_customers_user_stays_within_its_customer_and_max_peers(desk):
     assert add("laptop", "globex") == 404
     assert desk.post("customers/globex/peers/other/disable", cookie).status == 404
     assert desk.post("customers/acme/suspend", cookie).status == 403
+    assert desk.post("customers/acme/peers/tablet/disable", cookie).status == 200
+    assert desk.post("customers/acme/peers/tablet/enable", cookie).status == 403, "an operator may have disabled it"
     assert desk.text("globex") == before
     assert desk.revisions()[0]["claimed_user"] == "customer"
 

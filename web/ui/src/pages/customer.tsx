@@ -244,7 +244,7 @@ function Stack({ data, reload }: { data: CustomerDetail; reload: () => void }) {
             {data.disabled_peers.map((name) => (
               <span key={name} class="block">
                 {name}{" "}
-                {mayChange.value && (
+                {mayChange.value && isOperator.value && (
                   <ChangeButton label={`Enable ${name}`} work={() => api.enable(data.id, name)} done={reload}>
                     Enable
                   </ChangeButton>
