@@ -217,7 +217,8 @@ void add_stack(Json& out, const ipc::WebStack* stack, const Viewer& viewer) {
     out["static_routes_more"] = stack->more_routes;
     out["disabled_peers"] = stack->disabled_peers;
     out["disabled_peers_more"] = stack->more_disabled;
-    out["description"] = text_or_null(stack->description);
+    // The operator's words of a customer are not for the customer.
+    out["description"] = viewer.sees_all() ? text_or_null(stack->description) : Json();
     for (const auto& [name, text] : stack->peer_descriptions)
         out["peer_descriptions"].push_back({{"name", name}, {"text", text}});
     out["max_peers"] = stack->max_peers ? Json(*stack->max_peers) : Json();

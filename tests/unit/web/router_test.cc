@@ -327,6 +327,9 @@ TEST_CASE_FIXTURE(Fixture, "a customer has its LAN, whether its stack is complet
     CHECK(contains(shown("customer"), R"("stack_complete":false)"));
     CHECK(contains(get("/api/v1/customers/globex", "viewer").body, R"("stack_complete":null)"));
     CHECK_FALSE(contains(shown("customer"), "br0"));
+    facts.stacks["acme"].description = "pays late";
+    CHECK(contains(shown("viewer"), R"("description":"pays late")"));
+    CHECK(contains(shown("customer"), R"("description":null)"));
 }
 
 TEST_CASE_FIXTURE(Fixture, "a stack that is not complete is an alarm, also when stackd had no room for the reason") {
