@@ -42,6 +42,8 @@ class HistoryKeeper {
     // Waits at most `patience` in all until everything is written. The number of the last revision, which is in force
     // then.
     [[nodiscard]] Result<std::uint64_t> settle(Duration patience, Instant now);
+    // So many wait for the disk that some might not be kept: what can wait does.
+    [[nodiscard]] bool is_behind() const { return waiting_.size() >= kMostWaiting / 2; }
     // Why a revision is not kept; "": all are.
     [[nodiscard]] const std::string& problem() const { return problem_; }
 

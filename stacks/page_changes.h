@@ -69,9 +69,10 @@ class PageChanges {
     // Passwords of one user, right or wrong.
     static constexpr Duration kPasswordPrice = std::chrono::seconds(30);
     static constexpr int kPasswordBurst = 5;
-    // Changes by an operator, and by all users of one customer together: the history keeps 200 revisions for all.
+    // Changes by an operator, and by all users of one customer together: the history keeps 200 revisions for all,
+    // which one customer's users must not fill within a day.
     static constexpr Duration kOperatorPrice = std::chrono::seconds(2);
-    static constexpr Duration kCustomerPrice = std::chrono::seconds(60);
+    static constexpr Duration kCustomerPrice = std::chrono::minutes(10);
     static constexpr int kBurst = 10;
     static constexpr std::size_t kMostWaiting = 8;  // passwords
     // Requests of nobody: without a ticket that was given, or to unlock for whom there is not.

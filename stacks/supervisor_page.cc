@@ -9,6 +9,8 @@ namespace warren::stacks {
 PageChanges::Hands Supervisor::hands_for_page() {
     return {[this]() -> const config::Generation& { return reconciler_.current(); },
             [this] {
+                // A change without a line in the history is not for the page.
+                if (history_.is_behind()) return std::string("the history waits for the disk; try again later");
                 const std::string reason = reason_to_wait();
                 if (!reason.empty() || !reconciler_.uses_last_good()) return reason;
                 return std::string("the files have errors, and an earlier configuration is in force");

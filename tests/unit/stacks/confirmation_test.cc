@@ -262,6 +262,18 @@ TEST_CASE("a disk that takes nothing is a problem until it does, and then every 
     CHECK(place.history.problem().empty());
 }
 
+TEST_CASE("a history that waits for its disk says so before it loses a revision") {
+    Place place;
+    CHECK(place.keep("one") == 1);
+    std::filesystem::rename(place.state + "/history/texts", place.state + "/texts");
+    std::ofstream(place.state + "/history/texts") << "in the way";
+    for (std::size_t i = 0; i < HistoryKeeper::kMostWaiting / 2; ++i) {
+        CHECK_FALSE(place.history.is_behind());
+        place.history.keep(generation_of(std::to_string(i)), {}, {}, place.now);
+    }
+    CHECK(place.history.is_behind());
+}
+
 TEST_CASE("without a state directory nothing is kept, and nothing can wait") {
     HistoryKeeper history("");
     history.keep(generation_of("x"), {}, {}, {1});

@@ -227,8 +227,8 @@ TEST_CASE_FIXTURE(Room, "nothing changes unless the configuration lets it") {
 TEST_CASE_FIXTURE(Room, "a customer's user changes devices of its own and nothing else") {
     const std::string ticket = unlock("own").ticket;
     CHECK(change(ticket, WebAction::kDisablePeer).verdict == WebVerdict::kDone);
-    for (const WebAction action : {WebAction::kEnablePeer, WebAction::kSuspend, WebAction::kResume, WebAction::kConfirm,
-                                   WebAction::kGoBack})
+    for (const WebAction action :
+         {WebAction::kEnablePeer, WebAction::kSuspend, WebAction::kResume, WebAction::kConfirm, WebAction::kGoBack})
         CHECK(change(ticket, action).verdict == WebVerdict::kForbidden);
     const auto foreign = change(ticket, WebAction::kDisablePeer, "globex");
     CHECK(foreign.verdict == WebVerdict::kForbidden);
