@@ -154,8 +154,16 @@ void WebKeeper::answer(Instant now, const ipc::WebMessage& message) {
         handle_exit(now, "it does not read answers: " + sent.error().what);
 }
 
-void WebKeeper::replace(Instant now, const std::string& reason) {
+void WebKeeper::drop_asked() {
+    for (Asked& asked : asked_) {
+        if (auto* unlock = std::get_if<ipc::WebUnlock>(&asked))
+            crypto::wipe({reinterpret_cast<std::uint8_t*>(unlock->password.data()), unlock->password.size()});
+    }
     asked_.clear();
+}
+
+void WebKeeper::replace(Instant now, const std::string& reason) {
+    drop_asked();
     handle_exit(now, reason);
 }
 
@@ -238,7 +246,7 @@ Status WebKeeper::start() {
     owes_stacks_ = true;
     is_file_unread_ = false;
     owes_changing_ = true;
-    asked_.clear();
+    drop_asked();
     ++life_;
     report_changing(changing_);
     settle_stacks();

@@ -90,6 +90,8 @@ class WebKeeper {
     std::string stop_process();
     // False: the request was invalid or could not be answered; statusd must be stopped.
     [[nodiscard]] bool handle_request(Instant now);
+    // Passwords that wait there are wiped.
+    void drop_asked();
     // False: there are too many.
     [[nodiscard]] bool queue(Asked asked);
     [[nodiscard]] Status send(const ipc::WebMessage& message, int descriptor);
