@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 
 import { Failure } from "../api/client";
+import { announcement } from "../state/announce";
 import { changing } from "../state/changes";
 
 interface Props {
@@ -22,7 +23,9 @@ export function ChangeButton({ children, label, question, work, done }: Props) {
     busy.value = true;
     trouble.value = "";
     try {
-      if ((await changing(work)) !== undefined) done?.();
+      if ((await changing(work)) === undefined) return;
+      announcement.value = `${label ?? children}: done.`;
+      done?.();
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       trouble.value = error.message;
@@ -33,7 +36,7 @@ export function ChangeButton({ children, label, question, work, done }: Props) {
   return (
     <span class="change">
       <button type="button" class="button" aria-disabled={busy.value} aria-label={label} onClick={() => void click()}>
-        {busy.value ? "…" : children}
+        {busy.value ? `${children} …` : children}
       </button>
       <span class="login-trouble" role="alert">
         {trouble}
