@@ -37,6 +37,7 @@ class PastLink {
     void read_news(Now now);
     // Call it after each snapshot, and every 2 s: writes what is new.
     void write(Now now);
+    // While the database still takes a former owner of an id for the present one, only who may see both gets an answer.
     void ask(Now now, PastQuery query, std::function<void(Reply)> answer);
     // Writes the rest, as far as the disk takes it within `patience`.
     void stop(Now now, Duration patience);
@@ -54,6 +55,7 @@ class PastLink {
     void restored(Now now, Result<RestoredPast> past);
     void written(Now now, const Status& status);
     void answered(Now now, const PastKeeper::Answered& answered);
+    [[nodiscard]] bool knows_owners_for(const PastQuestion& question) const;
     void give_up(const std::string& reason);
     void set_problem(WallTime at, std::string problem);
     [[nodiscard]] PastBatch collect(Now now);

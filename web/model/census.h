@@ -140,6 +140,8 @@ class Census {
     [[nodiscard]] PastBatch collect_past(std::uint64_t after_event, std::uint64_t after_tick, std::size_t most_events);
     // Too many ids changed owner since the last collect_past(): it must not be called again.
     [[nodiscard]] bool has_lost_track() const { return steps_.size() > kMostSteps; }
+    // Ids changed owner since the last collect_past().
+    [[nodiscard]] bool owes_steps() const { return !steps_.empty(); }
     // Bytes since the last call, with one sum of all.
     [[nodiscard]] std::vector<PastMinute::Sum> take_sums();
     // There is a past under this id.
