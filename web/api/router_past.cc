@@ -29,10 +29,23 @@ std::vector<const Event*> pointers_to(const std::vector<Event>& events, std::siz
 
 }  // namespace
 
-std::vector<std::string> Router::customers_of(const Viewer& viewer, const std::string& customer) {
-    if (!customer.empty()) return {customer};
-    if (viewer.sees_all()) return {};
-    return {viewer.grant.customers.begin(), viewer.grant.customers.end()};
+std::vector<std::string> Router::customers_of(const Viewer& viewer, const std::string& customer) const {
+    if (viewer.sees_all()) return customer.empty() ? std::vector<std::string>{} : std::vector{customer};
+    std::vector<std::string> out;
+    const auto add = [&](const std::string& id) {
+        if (is_served(id)) out.push_back(id);
+    };
+    if (!customer.empty()) {
+        add(customer);
+    } else {
+        for (const std::string& id : viewer.grant.customers) add(id);
+    }
+    return out;
+}
+
+bool Router::is_served(const std::string& id) const {
+    const CustomerEntry* const customer = census_.find(id);
+    return customer != nullptr && customer->is_served;
 }
 
 Outcome Router::ask_past(const Call& call, PastQuestion question, std::vector<Event> newer, std::size_t limit) {
@@ -68,6 +81,7 @@ Outcome Router::traffic(const Call& call, const std::string& customer) {
     Query query(call.target);
     const auto range = query.choice("range", kTrafficRanges);
     if (!query.ok() || !range) return query.error_reply();
+    if (!call.viewer.sees_all() && !is_served(customer)) return problem(404);
     if (!facts_.has_past)
         return later(
             "Nothing is kept of the past: the log of statusd says why. Without range= the answer is what "

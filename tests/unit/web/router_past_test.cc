@@ -121,6 +121,25 @@ TEST_CASE_FIXTURE(Fixture, "a customer asks of its own past alone, and of nobody
     CHECK(reply_to("/api/v1/events?customer=globex", "customer").status == 404);
 }
 
+TEST_CASE_FIXTURE(Fixture, "the past of a customer that is not served is for who sees all") {
+    facts.has_past = true;
+    REQUIRE(census.events().has("acme"));
+    vpnd.round.customers.erase(vpnd.round.customers.begin());
+    vpnd.round.header.full = true;
+    census.apply_snapshot(at(4), vpnd.round);
+    REQUIRE(census.find("acme") == nullptr);
+    CHECK(reply_to("/api/v1/events?customer=acme", "customer").status == 404);
+    CHECK(items_of("/api/v1/events", "customer").empty());
+    CHECK(items_of("/api/v1/outages", "customer").empty());
+    CHECK(std::get<EventQuestion>(query_of("/api/v1/events?customer=acme").question).with_disowned);
+    // A new file with the id, which is not in force: nobody knows yet whose it is.
+    census.set_unserved({"acme"});
+    REQUIRE(census.find("acme") != nullptr);
+    CHECK(items_of("/api/v1/events?customer=acme", "customer").empty());
+    CHECK(items_of("/api/v1/customers/acme/outages", "customer").empty());
+    CHECK(reply_to("/api/v1/customers/acme/timeseries?range=day", "customer").status == 404);
+}
+
 TEST_CASE_FIXTURE(Fixture, "nobody takes all places of the database") {
     facts.has_past = true;
     std::vector<PastQuery> waiting;
