@@ -176,11 +176,11 @@ void Census::apply_snapshot(Now now, SnapshotRound round) {
     for (SnapshotRound::Customer& customer : round.customers) apply_customer(now, seconds, std::move(customer));
     if (header_.full) remove_absent_customers(now);
     finish_round(now);
+    record_missing(now, !round.customers.empty());
     for (const std::string& id : strangers) start_anew(customers_.at(id));
     events_.disown(strangers);  // with those of the peers that went just now
     if (keeps_past_ && !has_lost_track() && (!renames.empty() || !strangers.empty()))
         steps_.push_back({renames, strangers});
-    if (header_.full) restored_.clear();  // of what is there no more
 }
 
 void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer round) {

@@ -200,6 +200,9 @@ class Census {
         std::string state;
         WallTime since;
     };
+    // What the last process knew and the first complete snapshot has not is gone. A vpnd that has no configuration yet,
+    // and no customer, tells nothing.
+    void record_missing(Now now, bool has_customers);
     [[nodiscard]] std::optional<Restored> take_restored(const std::string& customer, const std::string& name,
                                                         bool is_connection);
     void restore_state(const std::string& id, CustomerEntry& customer);
@@ -236,6 +239,7 @@ class Census {
     std::set<std::string> past_ids_;   // of which something is kept beyond this process
     std::vector<IdentityStep> steps_;  // since the last collect_past()
     bool owes_states_ = false;         // collect_past() has not had those of all
+    bool is_complete_ = false;         // a snapshot showed all that vpnd is to serve
     std::map<std::tuple<std::string, bool, std::string>, Restored> restored_;  // customer, is a connection, name
     ipc::SnapshotHeader header_;
     std::optional<CpuShares> cpu_shares_;

@@ -40,6 +40,23 @@ std::optional<Census::Restored> Census::take_restored(const std::string& custome
     return found.empty() ? std::nullopt : std::optional(std::move(found.mapped()));
 }
 
+void Census::record_missing(Now now, bool has_customers) {
+    if (!header_.full || (header_.generation == 0 && !has_customers)) return;
+    is_complete_ = true;
+    std::set<std::string_view> gone;
+    for (const auto& [key, state] : restored_) {
+        const auto& [id, is_connection, name] = key;
+        const CustomerEntry* const customer = find(id);
+        if (customer == nullptr || !customer->is_served) {
+            if (gone.insert(id).second) record_event(now, EventKind::kRemoved, id);
+        } else if (!name.empty()) {
+            events_.add({0, now.wall, EventKind::kRemoved, id, is_connection ? "" : name, {}, {}, {},
+                         is_connection ? name : ""});
+        }
+    }
+    restored_.clear();
+}
+
 void Census::restore_state(const std::string& id, CustomerEntry& customer) {
     const auto restored = take_restored(id, {}, false);
     if (!restored) return;
@@ -102,7 +119,8 @@ PastBatch Census::collect_past(std::uint64_t after_event, std::uint64_t after_ti
     out.keys = changed_keys(after_tick);
     for (const auto& [id, keys] : out.keys) past_ids_.insert(id);
     out.events = events_.after(after_event, most_events);
-    const bool owes_states = std::exchange(owes_states_, false);
+    const bool owes_states = is_complete_ && std::exchange(owes_states_, false);
+    out.has_all_states = owes_states;
     const auto add = [&out](const std::string& id, const std::string& name, bool is_connection, std::string_view state,
                             const auto& entry) {
         out.states.push_back(

@@ -55,11 +55,12 @@ struct PastBatch {
     std::vector<IdentityStep> steps;
     PastKeys keys;
     std::vector<PastState> states;  // of what has no event yet
+    bool has_all_states = false;    // what is not in `states` is not there any more
     std::vector<Event> events;      // oldest first, with the ids that customers have after `steps`
     std::vector<PastMinute> minutes;
 
     [[nodiscard]] bool empty() const {
-        return steps.empty() && keys.empty() && states.empty() && events.empty() && minutes.empty();
+        return steps.empty() && keys.empty() && states.empty() && events.empty() && minutes.empty() && !has_all_states;
     }
 };
 

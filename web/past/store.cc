@@ -221,6 +221,7 @@ Status PastStore::write(const PastBatch& batch) {
             if (!update) return tl::unexpected<Error>(update.error());
             WARREN_TRY(update->bind(1, text_of(keys)).bind(2, *number).run());
         }
+        if (batch.has_all_states) WARREN_TRY(database_.run("DELETE FROM state"));
         for (const PastState& state : batch.states) {
             const auto number = number_of(state.customer, false);
             if (!number) return tl::unexpected<Error>(number.error());

@@ -374,6 +374,43 @@ TEST_CASE("a customer with the keys of before is known again by the next statusd
     CHECK(all_kinds(census) == std::vector<std::string>{"online", "idle", "down", "online", "up"});
 }
 
+TEST_CASE("what was removed while statusd did not run is removed from its first look on") {
+    const Disk disk;
+    Vpnd vpnd;
+    vpnd.customer().all_peers = true;
+    key_of(vpnd.peer()) = "key 1";
+    vpnd.round.customers.resize(2, vpnd.round.customers[0]);
+    vpnd.round.customers[1].customer.settings.id = "globex";
+    key_of(vpnd.round.customers[1].peers[0]) = "key 2";
+    vpnd.round.customers[0].peers.resize(2, vpnd.round.customers[0].peers[0]);
+    vpnd.round.customers[0].peers[1].settings.name = "linz";
+    key_of(vpnd.round.customers[0].peers[1]) = "key 3";
+    {
+        const auto store = disk.open();
+        Census census;
+        begin_with(census, *store);
+        census.apply_snapshot(at(0), vpnd.round);
+        write_all(census, *store);
+    }
+    vpnd.round.customers.resize(1);
+    vpnd.round.customers[0].peers.resize(1);
+    const auto store = disk.open();
+    CHECK(store->restore()->states.size() == 5);  // two customers, three peers
+    Census census;
+    begin_with(census, *store);
+    SnapshotRound nothing;  // vpnd has no configuration yet
+    census.apply_snapshot(at(99), nothing);
+    write_all(census, *store);
+    CHECK(store->restore()->states.size() == 5);
+    census.apply_snapshot(at(100), vpnd.round);
+    CHECK(all_kinds(census) == std::vector<std::string>{"added", "removed"});
+    CHECK(kinds(census, "globex") == std::vector<std::string>{"removed"});
+    const auto linz = census.events().find("acme", 0, UINT64_MAX, 1, [](const Event&) { return true; });
+    CHECK(linz[0]->peer == "linz");
+    write_all(census, *store);
+    CHECK(store->restore()->states.size() == 2);
+}
+
 TEST_CASE("whose events are older than those that are restored is compared all the same") {
     for (const bool is_another : {false, true}) {
         CAPTURE(is_another);
