@@ -39,6 +39,9 @@ void PastLink::give_up(const std::string& reason) {
     log(LogLevel::kWarn, "past_not_used", {{"reason", reason}});
     state_ = State::kNone;
     facts_.has_past = false;
+    pending_ = {};
+    has_pending_ = false;
+    census_.stop_past();
 }
 
 void PastLink::set_problem(WallTime at, std::string problem) {
@@ -75,7 +78,6 @@ void PastLink::restored(Now now, Result<RestoredPast> past) {
         {{"events", std::to_string(past->events.size())}, {"customers", std::to_string(past->keys.size())}});
     state_ = State::kOpen;
     facts_.has_past = true;
-    written_event_ = past->last_event;
     written_tick_ = 0;
     census_.restore(std::move(*past));
     set_problem(now.wall, {});
@@ -93,7 +95,6 @@ void PastLink::written(Now now, const Status& status) {
     retry_at_ = now.instant + kRetry;
     if (status.error().code != ErrorCode::kInvalid) return;
     give_up(status.error().what);
-    has_pending_ = false;
     report_broken_(status.error().what);
 }
 
@@ -106,9 +107,11 @@ PastBatch PastLink::collect(Now now) {
         minute_ = minute;
     }
     if (minute < minute_) minute_ = minute;  // the clock was set back
-    PastBatch out = census_.collect_past(written_event_, written_tick_, kEventsAtOnce);
+    PastBatch out = census_.collect_past(written_tick_, kEventsAtOnce);
     written_tick_ = census_.tick();
-    if (!out.events.empty()) written_event_ = out.events.back().id;
+    if (out.dropped_events > 0)
+        log(LogLevel::kError, "past_events_dropped",
+            {{"events", std::to_string(out.dropped_events)}, {"reason", "too many waited for the disk"}});
     out.minutes = std::exchange(minutes_, {});
     return out;
 }

@@ -71,7 +71,6 @@ class PastLink {
     PastBatch pending_;  // what the last write did not take
     bool has_pending_ = false;
     Instant retry_at_ = kLongAgo;
-    std::uint64_t written_event_ = 0;
     std::uint64_t written_tick_ = 0;
     std::int64_t minute_ = 0;
     std::vector<PastMinute> minutes_;

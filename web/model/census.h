@@ -135,9 +135,11 @@ class Census {
     // census_past.cc: what outlives this process. Before the first snapshot: what the last one knew. From then on
     // whatever changes whose an id is waits for collect_past().
     void restore(RestoredPast past);
-    // What is new since these: ids that changed owner, keys, states of customers, events. The first time also the
-    // states of all peers and connections.
-    [[nodiscard]] PastBatch collect_past(std::uint64_t after_event, std::uint64_t after_tick, std::size_t most_events);
+    // What is new: ids that changed owner, events, keys and states of customers since this tick. The first time, and
+    // after events were dropped, also the states of all peers and connections.
+    [[nodiscard]] PastBatch collect_past(std::uint64_t after_tick, std::size_t most_events);
+    // Nobody collects any more.
+    void stop_past();
     // Too many ids changed owner since the last collect_past(): it must not be called again.
     [[nodiscard]] bool has_lost_track() const { return steps_.size() > kMostSteps; }
     // Ids changed owner since the last collect_past().

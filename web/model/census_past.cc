@@ -25,6 +25,7 @@ std::optional<State> state_of(std::string_view word, std::initializer_list<State
 void Census::restore(RestoredPast past) {
     keeps_past_ = owes_states_ = true;
     events_.restore(std::move(past.events), past.last_event);
+    events_.keep_unwritten(past.last_event);
     for (auto& [id, keys] : past.keys) {
         past_ids_.insert(id);
         if (!customers_.contains(id)) left_[id] = std::move(keys);
@@ -113,12 +114,21 @@ void Census::record_turn(Now now, CustomerEntry& customer, CustomerState before)
     if (is_served && std::exchange(customer.is_out, false)) record_event(now, EventKind::kUp, id, {}, from, to);
 }
 
-PastBatch Census::collect_past(std::uint64_t after_event, std::uint64_t after_tick, std::size_t most_events) {
+void Census::stop_past() {
+    keeps_past_ = owes_states_ = false;
+    steps_.clear();
+    events_.stop_unwritten();
+}
+
+PastBatch Census::collect_past(std::uint64_t after_tick, std::size_t most_events) {
     PastBatch out;
+    // What the lost ones said of states is not in the database.
+    out.dropped_events = events_.take_dropped();
+    if (out.dropped_events > 0) owes_states_ = true;
     out.steps = std::exchange(steps_, {});
     out.keys = changed_keys(after_tick);
     for (const auto& [id, keys] : out.keys) past_ids_.insert(id);
-    out.events = events_.after(after_event, most_events);
+    out.events = events_.take_unwritten(most_events);
     const bool owes_states = is_complete_ && std::exchange(owes_states_, false);
     out.has_all_states = owes_states;
     const auto add = [&out](const std::string& id, const std::string& name, bool is_connection, std::string_view state,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 namespace warren::web {
@@ -31,7 +32,15 @@ bool parse_event_kind(std::string_view text, EventKind& out) {
 void EventLog::add(Event event) {
     if (by_time_) next_id_ = std::max(next_id_, static_cast<std::uint64_t>(event.at.nanoseconds) / 1000 + 1);
     event.id = next_id_++;
+    if (keeps_unwritten_) wait(event);
     keep(std::move(event));
+}
+
+void EventLog::wait(const Event& event) {
+    unwritten_.push_back(event);
+    if (unwritten_.size() <= kMostUnwritten) return;
+    unwritten_.pop_front();
+    ++dropped_;
 }
 
 void EventLog::restore(std::vector<Event> events, std::uint64_t last) {
@@ -59,23 +68,39 @@ std::uint64_t EventLog::first_id(const std::string& customer) const {
     return found->second.size() < kPerCustomer ? std::min(first, oldest) : first;
 }
 
-std::vector<Event> EventLog::after(std::uint64_t id, std::size_t limit) const {
-    const auto begin = std::upper_bound(all_.begin(), all_.end(), id,
-                                        [](std::uint64_t wanted, const Event& event) { return wanted < event.id; });
-    const auto left = static_cast<std::size_t>(all_.end() - begin);
-    return {begin, begin + static_cast<std::ptrdiff_t>(std::min(left, limit))};
+void EventLog::keep_unwritten(std::uint64_t after) {
+    stop_unwritten();
+    keeps_unwritten_ = true;
+    for (const Event& event : all_) {
+        if (event.id > after) wait(event);
+    }
+}
+
+void EventLog::stop_unwritten() {
+    unwritten_ = {};
+    keeps_unwritten_ = false;
+    dropped_ = 0;
+}
+
+std::vector<Event> EventLog::take_unwritten(std::size_t limit) {
+    const auto end = unwritten_.begin() + static_cast<std::ptrdiff_t>(std::min(unwritten_.size(), limit));
+    std::vector<Event> out(std::make_move_iterator(unwritten_.begin()), std::make_move_iterator(end));
+    unwritten_.erase(unwritten_.begin(), end);
+    return out;
 }
 
 void EventLog::rename(const std::vector<Rename>& renames) {
     std::unordered_map<std::string, std::string> ids;
     for (const Rename& rename : renames) ids[rename.to];
     for (const Rename& rename : renames) ids[rename.from] = rename.to;
-    std::erase_if(all_, [&ids](const Event& event) {
-        const auto found = ids.find(event.customer);
-        return found != ids.end() && found->second.empty();  // a new id that nobody gives up
-    });
-    for (Event& event : all_) {
-        if (const auto found = ids.find(event.customer); found != ids.end()) event.customer = found->second;
+    for (std::deque<Event>* events : {&all_, &unwritten_}) {
+        std::erase_if(*events, [&ids](const Event& event) {
+            const auto found = ids.find(event.customer);
+            return found != ids.end() && found->second.empty();  // a new id that nobody gives up
+        });
+        for (Event& event : *events) {
+            if (const auto found = ids.find(event.customer); found != ids.end()) event.customer = found->second;
+        }
     }
     rename_keys(by_customer_, renames);
     for (const Rename& rename : renames) {
@@ -87,7 +112,9 @@ void EventLog::rename(const std::vector<Rename>& renames) {
 
 void EventLog::disown(const std::set<std::string>& customers) {
     if (customers.empty()) return;
-    for (Event& event : all_) event.is_disowned = event.is_disowned || customers.contains(event.customer);
+    for (std::deque<Event>* events : {&all_, &unwritten_}) {
+        for (Event& event : *events) event.is_disowned = event.is_disowned || customers.contains(event.customer);
+    }
     for (const std::string& id : customers) {
         const auto found = by_customer_.find(id);
         if (found == by_customer_.end()) continue;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/renames.h"
@@ -65,6 +66,8 @@ class EventLog {
     static constexpr std::size_t kOverall = 20'000;
     // Also bounds the removed customers whose events are kept.
     static constexpr std::size_t kMaxCustomers = 20'000;
+    // Events that wait for take_unwritten(): every peer of a large appliance may go at once. 100 MB.
+    static constexpr std::size_t kMostUnwritten = 500'000;
 
     void add(Event event);  // assigns the id
     // Ids are microseconds since 1970 from now on, or one more than the last: they increase over restarts too. So no
@@ -74,8 +77,13 @@ class EventLog {
     void restore(std::vector<Event> events, std::uint64_t last);
     // All events of the customer from this id on are here; "": of all. Above every id when there are none.
     [[nodiscard]] std::uint64_t first_id(const std::string& customer) const;
-    // Those after this id, oldest first, at most `limit`.
-    [[nodiscard]] std::vector<Event> after(std::uint64_t id, std::size_t limit) const;
+    // From now on those after this id wait for take_unwritten(), or none any more.
+    void keep_unwritten(std::uint64_t after);
+    void stop_unwritten();
+    // Oldest first, at most `limit`. They are the caller's then.
+    [[nodiscard]] std::vector<Event> take_unwritten(std::size_t limit);
+    // How many were dropped since the last call because too many waited: the oldest ones.
+    [[nodiscard]] std::uint64_t take_dropped() { return std::exchange(dropped_, 0); }
     // A customer's events go along with it; those of one that had the new id before are of something else and go.
     void rename(const std::vector<Rename>& renames);
     // All events of these customers so far are of something else that had their ids.
@@ -90,9 +98,13 @@ class EventLog {
 
   private:
     void keep(Event event);
+    void wait(const Event& event);
 
     std::deque<Event> all_;
     std::unordered_map<std::string, std::deque<Event>> by_customer_;
+    std::deque<Event> unwritten_;
+    bool keeps_unwritten_ = false;
+    std::uint64_t dropped_ = 0;
     std::uint64_t next_id_ = 1;
     bool by_time_ = false;
 };

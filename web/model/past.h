@@ -58,6 +58,7 @@ struct PastBatch {
     bool has_all_states = false;    // what is not in `states` is not there any more
     std::vector<Event> events;      // oldest first, with the ids that customers have after `steps`
     std::vector<PastMinute> minutes;
+    std::uint64_t dropped_events = 0;  // before `events`: too many waited
 
     [[nodiscard]] bool empty() const {
         return steps.empty() && keys.empty() && states.empty() && events.empty() && minutes.empty() && !has_all_states;

@@ -88,7 +88,7 @@ std::vector<std::string> all_kinds(const Census& census) {
 
 // What one statusd sees, and the next one begins with.
 void write_all(Census& census, PastStore& store) {
-    REQUIRE(store.write(census.collect_past(0, 0, 1000)));
+    REQUIRE(store.write(census.collect_past(0, 1000)));
 }
 void begin_with(Census& census, PastStore& store) {
     auto past = store.restore();
@@ -374,6 +374,31 @@ TEST_CASE("a customer with the keys of before is known again by the next statusd
     CHECK(all_kinds(census) == std::vector<std::string>{"online", "idle", "down", "online", "up"});
 }
 
+TEST_CASE("more events at once than the census shows wait for the disk, and those beyond the bound are counted") {
+    EventLog log;
+    log.add(event(0, "acme", EventKind::kOnline));  // id 1: the database has it
+    log.add(event(0, "acme", EventKind::kOnline));
+    log.keep_unwritten(1);
+    constexpr std::uint64_t kEvents = 100'000;
+    while (log.last_id() < kEvents) log.add(event(0, "globex", EventKind::kIdle));
+    log.disown({"globex"});
+    log.rename({{"acme", "initech"}});
+    std::uint64_t last = 1;
+    for (std::vector<Event> some; !(some = log.take_unwritten(5000)).empty();) {
+        for (const Event& one : some) {
+            REQUIRE(one.id == ++last);
+            REQUIRE(one.customer == (one.id == 2 ? "initech" : "globex"));
+            REQUIRE(one.is_disowned == (one.id != 2));
+        }
+    }
+    CHECK(last == kEvents);
+    CHECK(log.take_dropped() == 0);
+    for (std::size_t i = 0; i < EventLog::kMostUnwritten + 3; ++i) log.add(event(0, "acme", EventKind::kIdle));
+    CHECK(log.take_dropped() == 3);
+    CHECK(log.take_dropped() == 0);
+    CHECK(log.take_unwritten(1).at(0).id == kEvents + 4);
+}
+
 TEST_CASE("what was removed while statusd did not run is removed from its first look on") {
     const Disk disk;
     Vpnd vpnd;
@@ -422,7 +447,7 @@ TEST_CASE("whose events are older than those that are restored is compared all t
         vpnd.customer().all_peers = true;
         key_of(vpnd.peer()) = is_another ? "key 2" : "key 1";
         census.apply_snapshot(at(0), vpnd.round);
-        const PastBatch batch = census.collect_past(0, 0, 100);
+        const PastBatch batch = census.collect_past(0, 100);
         REQUIRE(batch.steps.size() == (is_another ? 1 : 0));
         if (is_another) CHECK(batch.steps[0].disowned == std::set<std::string>{"acme"});
         CHECK(batch.keys.at("acme").contains(is_another ? "key 2" : "key 1"));
