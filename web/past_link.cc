@@ -98,21 +98,18 @@ void PastLink::written(Now now, const Status& status) {
     report_broken_(status.error().what);
 }
 
-PastBatch PastLink::collect(Now now) {
+void PastLink::count(Now now) {
     const std::int64_t minute = now.wall.nanoseconds / 60'000'000'000;
-    if (minute_ == 0) minute_ = minute;
-    // While the disk does not keep up, the sums of several minutes go into one.
-    if (minute > minute_ && minutes_.size() < kMostMinutes) {
-        minutes_.push_back({minute_, census_.take_sums()});
-        minute_ = minute;
-    }
-    if (minute < minute_) minute_ = minute;  // the clock was set back
+    if (minute_ != 0 && minute > minute_) census_.end_minute(minute_);
+    minute_ = minute;  // the clock may have been set back
+}
+
+PastBatch PastLink::collect() {
     PastBatch out = census_.collect_past(written_tick_, kEventsAtOnce);
     written_tick_ = census_.tick();
     if (out.dropped_events > 0)
         log(LogLevel::kError, "past_events_dropped",
             {{"events", std::to_string(out.dropped_events)}, {"reason", "too many waited for the disk"}});
-    out.minutes = std::exchange(minutes_, {});
     return out;
 }
 
@@ -123,9 +120,11 @@ void PastLink::write(Now now) {
             answered(now, {late->first, none("it does not answer in time")});
     }
     if (state_ == State::kOpen && census_.has_lost_track()) give_up("more ids changed owner than can wait");
-    if (state_ != State::kOpen || !census_.has_snapshot() || keeper_.is_writing() || now.instant < retry_at_) return;
+    if (state_ != State::kOpen || !census_.has_snapshot()) return;
+    count(now);
+    if (keeper_.is_writing() || now.instant < retry_at_) return;
     if (!has_pending_) {
-        pending_ = collect(now);
+        pending_ = collect();
         if (pending_.empty()) return;
         has_pending_ = true;
     }
@@ -159,7 +158,9 @@ void PastLink::answered(Now now, const PastKeeper::Answered& answered) {
 void PastLink::stop(Now now, Duration patience) {
     waiting_.clear();
     if (state_ == State::kOpen && census_.has_snapshot() && !keeper_.is_writing()) {
-        if (!has_pending_) pending_ = collect(now);
+        count(now);
+        census_.end_minute(minute_);  // the next statusd adds to it
+        if (!has_pending_) pending_ = collect();
         if (!pending_.empty()) keeper_.write(std::move(pending_), now.wall);
     }
     keeper_.stop(patience);

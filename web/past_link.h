@@ -44,7 +44,6 @@ class PastLink {
 
   private:
     static constexpr std::size_t kEventsAtOnce = 5000;
-    static constexpr std::size_t kMostMinutes = 5;
     static constexpr Duration kRetry = std::chrono::seconds(10);
 
     struct Waiting {
@@ -58,7 +57,9 @@ class PastLink {
     [[nodiscard]] bool knows_owners_for(const PastQuestion& question) const;
     void give_up(const std::string& reason);
     void set_problem(WallTime at, std::string problem);
-    [[nodiscard]] PastBatch collect(Now now);
+    // Call it often: closes the minutes that are over.
+    void count(Now now);
+    [[nodiscard]] PastBatch collect();
 
     Census& census_;
     SystemFacts& facts_;
@@ -73,7 +74,6 @@ class PastLink {
     Instant retry_at_ = kLongAgo;
     std::uint64_t written_tick_ = 0;
     std::int64_t minute_ = 0;
-    std::vector<PastMinute> minutes_;
     std::map<PastKeeper::Id, Waiting> waiting_;
     PastKeeper::Id last_id_ = 0;
 };

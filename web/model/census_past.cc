@@ -1,5 +1,6 @@
 // What outlives statusd: what the census tells web/past, and begins with.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "web/model/census.h"
@@ -117,6 +118,7 @@ void Census::record_turn(Now now, CustomerEntry& customer, CustomerState before)
 void Census::stop_past() {
     keeps_past_ = owes_states_ = false;
     steps_.clear();
+    minutes_.clear();
     events_.stop_unwritten();
 }
 
@@ -126,6 +128,8 @@ PastBatch Census::collect_past(std::uint64_t after_tick, std::size_t most_events
     out.dropped_events = events_.take_dropped();
     if (out.dropped_events > 0) owes_states_ = true;
     out.steps = std::exchange(steps_, {});
+    out.minutes.assign(std::make_move_iterator(minutes_.begin()), std::make_move_iterator(minutes_.end()));
+    minutes_.clear();
     out.keys = changed_keys(after_tick);
     for (const auto& [id, keys] : out.keys) past_ids_.insert(id);
     out.events = events_.take_unwritten(most_events);
@@ -147,17 +151,49 @@ PastBatch Census::collect_past(std::uint64_t after_tick, std::size_t most_events
     return out;
 }
 
-std::vector<PastMinute::Sum> Census::take_sums() {
-    std::vector<PastMinute::Sum> out{{}};
+void Census::add_step(IdentityStep step) {
+    std::map<std::string_view, std::string_view> ids;  // "": nobody's any more
+    for (const Rename& rename : step.renames) ids[rename.to];
+    for (const Rename& rename : step.renames) ids[rename.from] = rename.to;
+    for (PastMinute& minute : minutes_) {
+        for (PastMinute::Sum& sum : minute.sums) {
+            if (const auto found = ids.find(sum.customer); found != ids.end()) sum.customer = std::string(found->second);
+        }
+        std::erase_if(minute.sums, [&](const PastMinute::Sum& sum) {
+            const bool is_of_all = &sum == &minute.sums.front();
+            return !is_of_all && (sum.customer.empty() || step.disowned.contains(sum.customer));
+        });
+    }
+    steps_.push_back(std::move(step));
+}
+
+void Census::end_minute(std::int64_t minute) {
+    PastMinute& now = minutes_.emplace_back();
+    now.minute = minute;
+    now.sums = {{}};
     for (auto& [id, customer] : customers_) {
         PastMinute::Sum sum = std::exchange(customer.unsaved, {});
         if (sum.rx == 0 && sum.tx == 0) continue;
-        out.front().rx += sum.rx;
-        out.front().tx += sum.tx;
+        now.sums.front().rx += sum.rx;
+        now.sums.front().tx += sum.tx;
         sum.customer = id;
-        out.push_back(std::move(sum));
+        now.sums.push_back(std::move(sum));
     }
-    return out;
+    if (minutes_.size() <= kMostMinutes) return;
+    const auto is_same_hour = [](const PastMinute& a, const PastMinute& b) { return a.minute / 60 == b.minute / 60; };
+    const auto found = std::adjacent_find(minutes_.begin(), minutes_.end(), is_same_hour);
+    const auto into = found == minutes_.end() ? minutes_.begin() : found;
+    const auto from = std::next(into);
+    std::map<std::string, PastMinute::Sum> sums;  // that of all is the first one
+    for (const PastMinute* one : {&*into, &*from}) {
+        for (const PastMinute::Sum& sum : one->sums) {
+            PastMinute::Sum& both = sums[sum.customer];
+            both = {sum.customer, both.rx + sum.rx, both.tx + sum.tx};
+        }
+    }
+    into->sums.clear();
+    for (auto& [id, sum] : sums) into->sums.push_back(std::move(sum));
+    minutes_.erase(from);
 }
 
 }  // namespace warren::web

@@ -151,7 +151,8 @@ Status PastStore::prepare(std::int64_t most_pages) {
     WARREN_TRY(make(drop_state_, "DELETE FROM state WHERE customer = ? AND is_connection = ? AND name = ?"));
     WARREN_TRY(make(rename_state_,
                     "UPDATE OR REPLACE state SET name = ? WHERE customer = ? AND is_connection = 0 AND name = ?"));
-    WARREN_TRY(make(add_minute_, "INSERT OR REPLACE INTO traffic_60 VALUES (?, ?, ?, ?)"));
+    WARREN_TRY(make(add_minute_, "INSERT INTO traffic_60 VALUES (?, ?, ?, ?) "
+                    "ON CONFLICT DO UPDATE SET rx = rx + excluded.rx, tx = tx + excluded.tx"));
     return {};
 }
 
@@ -342,10 +343,13 @@ Status PastStore::roll_up(std::int64_t minute) {
         const std::int64_t coarse = kLevels[i].seconds;
         const std::int64_t factor = coarse / fine;
         const std::int64_t end = minute * 60 / coarse;  // the first incomplete one
-        const auto done = database_.number(fmt::format("SELECT max(step) FROM traffic_{}", coarse));
+        // Not those of a clock that was ahead.
+        const auto done = database_.number(fmt::format("SELECT max(step) FROM traffic_{} WHERE step < {}", coarse, end));
         if (!done) return tl::unexpected<Error>(done.error());
-        // No more than the shorter ones are kept.
-        const std::int64_t begin = std::max(*done + 1, end - kLevels[i - 1].kept_seconds / coarse);
+        const auto oldest = database_.number(
+            fmt::format("SELECT min(step) FROM traffic_{} WHERE step >= {}", fine, (*done + 1) * factor));
+        if (!oldest) return tl::unexpected<Error>(oldest.error());
+        const std::int64_t begin = std::max(*done + 1, *oldest / factor);
         if (begin >= end) continue;
         WARREN_TRY(database_.run(fmt::format(
             "INSERT OR REPLACE INTO traffic_{0} SELECT step / {1}, customer, sum(rx), sum(tx) FROM traffic_{2} "

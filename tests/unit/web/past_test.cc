@@ -302,6 +302,67 @@ TEST_CASE("minutes add up to five minutes and hours, also over a restart in betw
     CHECK(sum("acme", TrafficRange::kHour, begin - 1) == Sum());          // nobody counted
 }
 
+TEST_CASE("after a clock that was ahead, five minutes and hours go on, and a minute that comes twice is both") {
+    const Disk disk;
+    const std::int64_t begin = 28'333'320;
+    const auto store = disk.open();
+    PastBatch batch;
+    const auto write = [&](std::int64_t minute) {
+        batch.minutes = {{minute, {{"", 100, 10}, {"acme", 60, 6}}}};
+        REQUIRE(store->write(batch));
+    };
+    constexpr std::int64_t kAhead = 60 * 24 * 100;
+    for (std::int64_t minute = 0; minute <= 120; ++minute) write(begin + kAhead + minute);
+    for (std::int64_t minute = 0; minute <= 121; ++minute) write(begin + minute);
+    write(begin + 121);
+    const auto sum = [&](TrafficRange range, std::int64_t step) {
+        return std::get<TrafficAnswer>(*store->answer(TrafficQuestion{"acme", range, step})).bytes.at(0);
+    };
+    using Sum = std::optional<std::pair<std::uint64_t, std::uint64_t>>;
+    CHECK(sum(TrafficRange::kDay, begin / 5 + 20) == Sum({300, 30}));
+    CHECK(sum(TrafficRange::kMonth, begin / 60 + 1) == Sum({3600, 360}));
+    CHECK(sum(TrafficRange::kHour, begin + 120) == Sum({60, 6}));
+    CHECK(sum(TrafficRange::kHour, begin + 121) == Sum({120, 12}));
+}
+
+TEST_CASE("minutes that wait for the disk follow their customer, and a former one's are nobody's") {
+    const Disk disk;
+    const auto store = disk.open();
+    Census census;
+    begin_with(census, *store);
+    Vpnd vpnd;
+    vpnd.customer().all_peers = true;
+    key_of(vpnd.peer()) = "key 1";
+    std::int64_t second = 0;
+    const auto see = [&] {
+        vpnd.customer().activity.rx_bytes += 10;
+        census.apply_snapshot(at(second += 2), vpnd.round);
+    };
+    see();
+    // More minutes than may wait: those of an hour become one, and no byte is lost.
+    for (std::int64_t minute = 0; minute < 100; ++minute) {
+        see();
+        census.end_minute(6000 + minute);
+    }
+    key_of(vpnd.peer()) = "key of another company";
+    see();
+    census.end_minute(6200);
+    see();
+    census.end_minute(6201);
+    const PastBatch batch = census.collect_past(0, 1000);
+    CHECK(batch.minutes.size() <= Census::kMostMinutes);
+    std::uint64_t all = 0;
+    std::uint64_t own = 0;
+    for (const PastMinute& minute : batch.minutes) {
+        REQUIRE(minute.sums.at(0).customer.empty());
+        all += minute.sums[0].rx;
+        for (const PastMinute::Sum& sum : minute.sums) own += sum.customer == "acme" ? sum.rx : 0;
+    }
+    CHECK(all == 1010);
+    CHECK(own == 10);
+    CHECK(census.collect_past(0, 1000).minutes.empty());
+}
+
 TEST_CASE("what is older than 30 days goes, and the rest stays") {
     const Disk disk;
     const auto store = disk.open();
