@@ -128,7 +128,7 @@ void PastLink::write(Now now) {
         if (pending_.empty()) return;
         has_pending_ = true;
     }
-    keeper_.write(pending_, now.wall);
+    keeper_.write(pending_, now);
 }
 
 bool PastLink::knows_owners_for(const PastQuestion& question) const {
@@ -161,7 +161,7 @@ void PastLink::stop(Now now, Duration patience) {
         count(now);
         census_.end_minute(minute_);  // the next statusd adds to it
         if (!has_pending_) pending_ = collect();
-        if (!pending_.empty()) keeper_.write(std::move(pending_), now.wall);
+        if (!pending_.empty()) keeper_.write(std::move(pending_), now);
     }
     keeper_.stop(patience);
 }

@@ -15,6 +15,9 @@ namespace warren::web {
 
 namespace {
 
+// The wall clock is believed once it has gone along with the other one for so long, but for slewing.
+constexpr Duration kSteady = std::chrono::hours(1);
+constexpr std::int64_t kJump = 10'000'000'000;  // nanoseconds
 // Between two looks for what is too old; while there is more of it, a piece after each write.
 constexpr Duration kTrim = std::chrono::minutes(10);
 
@@ -24,7 +27,7 @@ struct Open {
 };
 struct Write {
     PastBatch batch;
-    WallTime now;
+    Now now;
 };
 struct Ask {
     PastKeeper::Id id = 0;
@@ -47,11 +50,24 @@ struct PastKeeper::Shared {
     bool has_ended = false;
     // The thread's own.
     std::unique_ptr<PastStore> store;
-    WallTime trimmed;
+    Instant trimmed = kLongAgo;
     bool has_more_to_trim = true;
+    std::optional<Now> last;  // of the last write
+    Instant steady_since = kLongAgo;
+    bool was_ahead = false;  // the wall clock was set back
 
     UniqueFd readable;  // an eventfd
 
+    PastStore::Clock judge(Now now) {
+        const std::int64_t jump = last ? (now.wall.nanoseconds - last->wall.nanoseconds) -
+                                             Duration(now.instant - last->instant).count()
+                                       : 0;
+        if (!last || jump > kJump || jump < -kJump) steady_since = now.instant;
+        was_ahead = was_ahead || jump < -kJump;
+        last = now;
+        if (now.instant - steady_since < kSteady) return PastStore::Clock::kDoubtful;
+        return was_ahead ? PastStore::Clock::kTrueAfterAhead : PastStore::Clock::kTrue;
+    }
     News carry_out(Open& order) {
         store.reset();
         auto opened = PastStore::open(std::move(order.database), std::move(order.log));
@@ -64,17 +80,17 @@ struct PastKeeper::Shared {
     News carry_out(Write& order) {
         if (store == nullptr) return Written{tl::unexpected(none_open())};
         Status written = store->write(order.batch);
-        if (written &&
-            (has_more_to_trim || order.now.nanoseconds - trimmed.nanoseconds > kTrim.count() || order.now < trimmed)) {
-            trimmed = order.now;
-            const auto more = store->trim(order.now);
+        const PastStore::Clock clock = judge(order.now);
+        if (written && (has_more_to_trim || order.now.instant - trimmed > kTrim)) {
+            trimmed = order.now.instant;
+            const auto more = store->trim(order.now.wall, clock);
             has_more_to_trim = more && *more;
             // The batch is written; what could not be thrown away is tried again, unless the file is of no use.
             if (!more && more.error().code == ErrorCode::kInvalid) written = tl::unexpected<Error>(more.error());
         }
         if (!written && written.error().code == ErrorCode::kUnavailable) {
             // Too large by itself: makes room for the next try. On a full disk it fails as well.
-            (void)store->trim(order.now);
+            (void)store->trim(order.now.wall, clock);
         }
         if (!written && written.error().code == ErrorCode::kInvalid) store.reset();
         return Written{std::move(written)};
@@ -132,7 +148,7 @@ void PastKeeper::open(UniqueFd database, UniqueFd log) {
     add(*shared_, Open{std::move(database), std::move(log)});
 }
 
-void PastKeeper::write(PastBatch batch, WallTime now) {
+void PastKeeper::write(PastBatch batch, Now now) {
     is_writing_ = true;
     add(*shared_, Write{std::move(batch), now});
 }

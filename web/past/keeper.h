@@ -30,7 +30,7 @@ class PastKeeper {
     // The answer is Restored. Replaces the database that was open. kInvalid: the file is of no use.
     void open(UniqueFd database, UniqueFd log);
     // One at a time: not while is_writing().
-    void write(PastBatch batch, WallTime now);
+    void write(PastBatch batch, Now now);
     [[nodiscard]] bool is_writing() const { return is_writing_; }
     // False: too many wait.
     [[nodiscard]] bool ask(Id id, PastQuestion question);

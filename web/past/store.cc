@@ -42,6 +42,7 @@ struct Level {
 };
 constexpr std::array<Level, 3> kLevels{Level{60, 2 * 3600}, Level{300, 25 * 3600}, Level{3600, 30 * 24 * 3600}};
 
+constexpr std::int64_t kSlack = 3'600'000'000;  // microseconds: so far may an id be after its event's time
 constexpr std::int64_t kEventsAtOnce = 5000;
 constexpr std::int64_t kStepsAtOnce = 20;
 constexpr std::size_t kFewOutageEvents = 20'000;
@@ -140,6 +141,11 @@ Status PastStore::prepare(std::int64_t most_pages) {
         database_.run("SELECT count(*) FROM customer; SELECT max(id) FROM event; SELECT max(step) FROM "
                       "traffic_3600;"));
 
+    WARREN_TRY(database_.run("CREATE TABLE IF NOT EXISTS ahead (id INTEGER NOT NULL)"));
+    const auto ahead = database_.number("SELECT max(id) FROM ahead");
+    if (!ahead) return tl::unexpected<Error>(ahead.error());
+    ahead_ = *ahead;
+
     const auto make = [&](Statement& to, std::string_view text) -> Status {
         auto made = database_.prepare(text);
         if (!made) return tl::unexpected<Error>(made.error());
@@ -229,6 +235,7 @@ Status PastStore::write(const PastBatch& batch) {
             WARREN_TRY(write_state(state, *number));
         }
         for (const Event& event : batch.events) WARREN_TRY(write_event(event));
+        WARREN_TRY(write_ahead(batch.events));
         for (const PastMinute& minute : batch.minutes) WARREN_TRY(write_minute(minute));
         return transaction->commit();
     };
@@ -326,6 +333,17 @@ Status PastStore::write_event(const Event& event) {
     }
 }
 
+Status PastStore::write_ahead(const std::vector<Event>& events) {
+    std::int64_t ahead = ahead_;
+    for (const Event& event : events) {
+        if (id_of(event.id) - event.at.nanoseconds / 1000 > kSlack) ahead = std::max(ahead, id_of(event.id));
+    }
+    if (ahead == ahead_) return {};
+    WARREN_TRY(database_.run(fmt::format("DELETE FROM ahead; INSERT INTO ahead VALUES ({})", ahead)));
+    ahead_ = ahead;  // too high is harmless, should the batch not be written
+    return {};
+}
+
 Status PastStore::write_minute(const PastMinute& minute) {
     for (const PastMinute::Sum& sum : minute.sums) {
         const auto number = number_of(sum.customer, false);
@@ -382,6 +400,15 @@ Result<std::vector<std::int64_t>> PastStore::numbers_of(const std::vector<std::s
     return out;
 }
 
+// No event until then has this id or a higher one. Nothing: that is not known.
+std::optional<std::uint64_t> PastStore::id_bound(const std::optional<WallTime>& until) const {
+    if (!until || until->nanoseconds < 0 || until->nanoseconds / 1000 >= INT64_MAX - kSlack) return std::nullopt;
+    const std::int64_t bound = until->nanoseconds / 1000 + kSlack;
+    // While a clock that was ahead is caught up with, ids count on from then.
+    if (ahead_ >= bound) return std::nullopt;
+    return static_cast<std::uint64_t>(bound);
+}
+
 Result<PastAnswer> PastStore::find(const EventQuestion& question) {
     const auto numbers = numbers_of(question.customers, question.with_disowned);
     if (!numbers) return tl::unexpected<Error>(numbers.error());
@@ -400,9 +427,7 @@ Result<PastAnswer> PastStore::find(const EventQuestion& question) {
                                       kEventColumns, wanted));
     if (!rows) return tl::unexpected<Error>(rows.error());
     std::uint64_t before = question.before;
-    constexpr std::int64_t kSlack = 3'600'000'000;  // microseconds: by how much a clock was set back at most
-    if (question.until && question.until->nanoseconds / 1000 < INT64_MAX - kSlack)
-        before = std::min(before, static_cast<std::uint64_t>(question.until->nanoseconds / 1000 + kSlack));
+    if (const auto bound = id_bound(question.until)) before = std::min(before, *bound);
     rows->bind(1, id_of(before)).bind(8, static_cast<std::int64_t>(question.limit));
     if (question.since) rows->bind(2, question.since->nanoseconds / 1000).bind(3, question.since->nanoseconds);
     if (question.until) rows->bind(4, question.until->nanoseconds);
@@ -479,15 +504,24 @@ Result<PastAnswer> PastStore::find(const TrafficQuestion& question) {
 
 // --- throwing away ---
 
-Result<std::int64_t> PastStore::trim_events(std::int64_t before) {
-    WARREN_TRY(
-        database_.run(fmt::format("DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < {} ORDER BY "
-                                  "id LIMIT {})",
-                                  before, kEventsAtOnce)));
+Result<std::int64_t> PastStore::trim_events(std::int64_t before, std::int64_t now) {
+    // In the order in which they came, which is that of ids whatever the clock did.
+    WARREN_TRY(database_.run(fmt::format(
+        "DELETE FROM event WHERE id IN (SELECT id FROM (SELECT id, at FROM event WHERE at <= {} ORDER BY id LIMIT {}) "
+        "WHERE at < {})",
+        now, kEventsAtOnce, before)));
     return database_.number("SELECT changes()");
 }
 
-Result<bool> PastStore::trim(WallTime now) {
+Status PastStore::delete_later_steps(std::int64_t seconds) {
+    for (const Level& level : kLevels) {
+        WARREN_TRY(database_.run(
+            fmt::format("DELETE FROM traffic_{} WHERE step > {}", level.seconds, seconds / level.seconds + 1)));
+    }
+    return {};
+}
+
+Result<bool> PastStore::trim(WallTime now, Clock clock) {
     auto transaction = Transaction::begin(database_);
     if (!transaction) return tl::unexpected<Error>(transaction.error());
     const auto pages = database_.number("PRAGMA page_count");
@@ -495,13 +529,16 @@ Result<bool> PastStore::trim(WallTime now) {
     if (!pages || !unused) return tl::unexpected<Error>((pages ? unused : pages).error());
     const bool is_too_large = *pages - *unused > most_pages_ / 10 * 9;
     const std::int64_t seconds = now.nanoseconds / 1'000'000'000;
-    const auto events = trim_events(is_too_large ? INT64_MAX : (now.nanoseconds - Duration(kPastKept).count()) / 1000);
+    const bool is_doubtful = clock == Clock::kDoubtful;
+    if (clock == Clock::kTrueAfterAhead) WARREN_TRY(delete_later_steps(seconds));
+    const std::int64_t oldest = is_doubtful ? INT64_MIN : now.nanoseconds - Duration(kPastKept).count();
+    const auto events = is_too_large ? trim_events(INT64_MAX, INT64_MAX) : trim_events(oldest, now.nanoseconds);
     if (!events) return tl::unexpected<Error>(events.error());
     bool has_more = *events == kEventsAtOnce;
     for (const Level& level : kLevels) {
         const auto first = database_.number(fmt::format("SELECT min(step) FROM traffic_{}", level.seconds));
         if (!first) return tl::unexpected<Error>(first.error());
-        std::int64_t end = (seconds - level.kept_seconds) / level.seconds;
+        std::int64_t end = is_doubtful ? 0 : (seconds - level.kept_seconds) / level.seconds;
         if (is_too_large && level.seconds == kLevels.back().seconds) end = std::max(end, *first + kStepsAtOnce);
         if (*first == 0 || *first >= end) continue;
         WARREN_TRY(database_.run(fmt::format("DELETE FROM traffic_{} WHERE step < {}", level.seconds,

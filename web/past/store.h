@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,11 @@ class PastStore {
     // All of it or nothing. What is on the disk afterwards survives a power cut.
     [[nodiscard]] Status write(const PastBatch& batch);
     [[nodiscard]] Result<PastAnswer> answer(const PastQuestion& question);
-    // Throws away some of what is too old, or of the oldest when there is too much. True: there may be more.
-    [[nodiscard]] Result<bool> trim(WallTime now);
+    // What a wall clock may be believed: one that is wrong makes everything look old, or not begun yet.
+    enum class Clock : std::uint8_t { kDoubtful, kTrue, kTrueAfterAhead };
+    // Throws away some of what is too old, or of the oldest when there is too much. True: there may be more. By a
+    // doubtful clock nothing is too old; by one that was ahead, traffic after now goes.
+    [[nodiscard]] Result<bool> trim(WallTime now, Clock clock = Clock::kTrue);
 
   private:
     using Numbers = std::map<std::string, std::int64_t, std::less<>>;
@@ -48,22 +52,27 @@ class PastStore {
     [[nodiscard]] Result<std::int64_t> add_customer(const std::string& customer, bool is_former);
     [[nodiscard]] Status give_up(const std::string& customer);
     [[nodiscard]] Status write_event(const Event& event);
+    [[nodiscard]] Status write_ahead(const std::vector<Event>& events);
     [[nodiscard]] Status write_state(const PastState& state, std::int64_t customer);
     [[nodiscard]] Status write_minute(const PastMinute& minute);
     [[nodiscard]] Status roll_up(std::int64_t minute);
     // Of those that have one of the ids, or had it.
     [[nodiscard]] Result<std::vector<std::int64_t>> numbers_of(const std::vector<std::string>& customers,
                                                                bool with_former);
+    [[nodiscard]] std::optional<std::uint64_t> id_bound(const std::optional<WallTime>& until) const;
     [[nodiscard]] Result<PastAnswer> find(const EventQuestion& question);
     [[nodiscard]] Result<PastAnswer> find(const OutageQuestion& question);
     [[nodiscard]] Result<PastAnswer> find(const TrafficQuestion& question);
-    [[nodiscard]] Result<std::int64_t> trim_events(std::int64_t before);
+    // Of the oldest that are not after `now`: those before `before`, nanoseconds since 1970. How many.
+    [[nodiscard]] Result<std::int64_t> trim_events(std::int64_t before, std::int64_t now);
+    [[nodiscard]] Status delete_later_steps(std::int64_t seconds);
 
     PastFiles files_;
     Database database_;
     Numbers present_;  // id -> number
     Numbers former_;   // the last one that had it
     std::int64_t most_pages_ = kMostPages;
+    std::int64_t ahead_ = 0;  // the highest id that is later than its event's time, by more than kSlack
     // Prepared once.
     Statement add_event_, add_state_, drop_state_, rename_state_, add_minute_, read_step_;
 };

@@ -37,7 +37,7 @@ TEST_CASE("what is written is in the answers of later questions, and too many qu
     REQUIRE(std::get<PastKeeper::Restored>(wait_for(keeper, 1)[0]).past);
     PastBatch batch;
     batch.events = {{7, {7000}, EventKind::kOnline, "acme", "graz", {}, {}, {}}};
-    keeper.write(batch, {7000});
+    keeper.write(batch, {{}, {7000}});
     CHECK(keeper.is_writing());
     std::size_t asked = 0;
     while (keeper.ask(asked, EventQuestion{})) ++asked;

@@ -381,6 +381,40 @@ TEST_CASE("what is older than 30 days goes, and the rest stays") {
     CHECK(!first.bytes[0]);
 }
 
+TEST_CASE("a doubtful clock makes nothing old, and traffic of one that was ahead goes") {
+    const Disk disk;
+    auto store = disk.open();
+    constexpr std::int64_t kDay = 86'400;
+    const std::int64_t now = 1'700'000'000;
+    const std::int64_t ahead = now + 400 * kDay;
+    const auto id_at = [](std::int64_t seconds) { return static_cast<std::uint64_t>(seconds) * 1'000'000; };
+    PastBatch batch;
+    batch.events = {event(id_at(now - 5 * kDay), "acme", EventKind::kOnline),
+                    event(id_at(ahead), "acme", EventKind::kIdle),
+                    // The clock is right again, and ids go on.
+                    event(id_at(ahead) + 1, "acme", EventKind::kOnline)};
+    batch.events[2].at = {now * 1'000'000'000};
+    batch.minutes = {{now / 60, {{"", 1, 1}}}, {ahead / 60, {{"", 1, 1}}}};
+    REQUIRE(store->write(batch));
+    REQUIRE(store->trim(WallTime{ahead * 1'000'000'000}, PastStore::Clock::kDoubtful));
+    CHECK(events_of(*store, about("acme")).size() == 3);
+    store.reset();
+    store = disk.open();
+    EventQuestion question = about("acme");
+    question.until = WallTime{(now + kDay) * 1'000'000'000};
+    CHECK(ids_of(events_of(*store, question)) == Ids{id_at(ahead) + 1, id_at(now - 5 * kDay)});
+    REQUIRE(store->trim(WallTime{(now + 60) * 1'000'000'000}, PastStore::Clock::kTrueAfterAhead));
+    CHECK(events_of(*store, about("acme")).size() == 3);
+    REQUIRE(store->trim(WallTime{(now + 31 * kDay) * 1'000'000'000}));
+    CHECK(ids_of(events_of(*store, about("acme"))) == Ids{id_at(ahead)});
+    const auto counted = [&](std::int64_t minute) {
+        return std::get<TrafficAnswer>(*store->answer(TrafficQuestion{"", TrafficRange::kHour, minute}))
+            .bytes[0]
+            .has_value();
+    };
+    CHECK(!counted(ahead / 60));
+}
+
 TEST_CASE("a database that is as large as it may be loses its oldest events, and takes new ones") {
     const Disk disk;
     constexpr std::int64_t kPages = 500;
