@@ -38,12 +38,19 @@ Result<PastFiles> open_past(const std::string& state_dir) {
 
 Result<std::string> set_past_aside(const std::string& state_dir) {
     std::string aside = state_dir + kDatabase + kAside;
+    struct stat about {};
+    const bool is_taken = ::lstat(aside.c_str(), &about) == 0;
     for (const char* name : {kDatabase, kLog}) {
         const std::string path = state_dir + name;
+        if (is_taken) {
+            // Emptied in place: whoever still has it open holds no blocks of the disk by that.
+            if (::truncate(path.c_str(), 0) != 0 && errno != ENOENT) return fail_errno("empty " + path, errno);
+            continue;
+        }
         if (::rename(path.c_str(), (path + kAside).c_str()) != 0 && errno != ENOENT)
             return fail_errno("rename " + path, errno);
     }
-    return aside;
+    return is_taken ? std::string() : aside;
 }
 
 }  // namespace warren::stacks

@@ -246,7 +246,8 @@ Status WebKeeper::start() {
     owes_stacks_ = true;
     is_file_unread_ = false;
     owes_changing_ = true;
-    drop_asked();
+    asked_.clear();
+    has_replaced_past_ = is_past_refused_ = false;
     ++life_;
     report_changing(changing_);
     settle_stacks();
@@ -320,7 +321,13 @@ Status WebKeeper::send_problems() {
 Status WebKeeper::send_askers() {
     if (!askers_.valid()) {
         auto listener = ipc::listen_at(options_.asker_socket, 0600);
-        if (!listener) return tl::unexpected<Error>(listener.error());
+        if (!listener) {
+            // vpnctl cannot ask then; the page is there all the same.
+            if (!std::exchange(logged_askers_, true))
+                log(LogLevel::kError, "askers_not_opened", {{"reason", listener.error().what}});
+            return {};
+        }
+        logged_askers_ = false;
         askers_ = std::move(*listener);
     }
     return send(ipc::WebAskers{}, askers_.get());
@@ -341,14 +348,23 @@ Status WebKeeper::send_past() {
 
 Status WebKeeper::replace_past(Instant now, const std::string& reason) {
     if (options_.state_dir.empty()) return fail(ErrorCode::kInvalid, "there is no database");
-    // A statusd that is not itself any more could wear out the disk.
-    if (now - past_replaced_ < kBetweenDatabases)
+    // A statusd that is not itself any more could wear out the disk, or keep us busy. One that was told that it has no
+    // past does not ask again.
+    if (now - past_replaced_ < kBetweenDatabases) {
+        if (std::exchange(is_past_refused_, true)) return fail(ErrorCode::kInvalid, "it asks again for a database");
         return send(ipc::WebPast{"the new database cannot be used either: " + reason}, -1);
+    }
     past_replaced_ = now;
     const auto aside = set_past_aside(options_.state_dir);
     log(LogLevel::kError, "past_set_aside",
-        {{"reason", reason}, {"file", aside ? *aside : ""}, {"error", aside ? "" : aside.error().what}});
+        {{"reason", reason},
+         {"file", !aside           ? ""
+                  : aside->empty() ? "emptied, because an earlier one is kept still"
+                                   : *aside},
+         {"error", aside ? "" : aside.error().what}});
     if (!aside) return send(ipc::WebPast{aside.error().what}, -1);
+    // It may keep the files of before open, and with them their blocks: those of one database, not of more and more.
+    if (std::exchange(has_replaced_past_, true)) return fail(ErrorCode::kInvalid, "it needs a second new database");
     return send_past();
 }
 

@@ -114,6 +114,9 @@ class WebKeeper {
     UniqueFd listener_;
     UniqueFd askers_;  // the listener for vpnctl
     Instant past_replaced_ = kLongAgo;
+    bool has_replaced_past_ = false;  // in this life of statusd
+    bool is_past_refused_ = false;    // the same
+    bool logged_askers_ = false;      // that they could not be opened
     std::optional<VpndProcess> process_;
     ipc::Channel channel_;
     std::uint64_t life_ = 0;  // how many were started

@@ -123,8 +123,8 @@ class Router {
     // router_past.cc
     [[nodiscard]] Outcome outages(const Call& call, const std::string& customer);
     [[nodiscard]] Outcome traffic(const Call& call, const std::string& customer);
-    // Those whose past the viewer may see; empty: all, or none for who does not see all. What is not served has an id of
-    // which nobody knows whose it will be: its past is for who sees all.
+    // Those whose past the viewer may see; empty: all, or none for who does not see all. What is not served has an id
+    // of which nobody knows whose it will be: its past is for who sees all.
     [[nodiscard]] std::vector<std::string> customers_of(const Viewer& viewer, const std::string& customer) const;
     [[nodiscard]] bool is_served(const std::string& id) const;
     [[nodiscard]] Outcome ask_past(const Call& call, PastQuestion question, std::vector<Event> newer = {},

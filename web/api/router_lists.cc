@@ -270,7 +270,8 @@ Outcome Router::events(const Call& call) {
     const std::string id = customer == nullptr ? std::string() : *customer;
     const auto any = [](const Event&) { return true; };
     if (customer != nullptr && census_.find(id) == nullptr &&
-        (id.empty() || !call.viewer.sees_all() || (census_.events().find(id, 0, UINT64_MAX, 1, any).empty() && !census_.has_past(id))))
+        (id.empty() || !call.viewer.sees_all() ||
+         (census_.events().find(id, 0, UINT64_MAX, 1, any).empty() && !census_.has_past(id))))
         return problem(404);
     if (call.request.accept.find("text/event-stream") != std::string::npos) return open_stream(call, id);
     return event_list(call, id);

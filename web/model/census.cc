@@ -179,8 +179,7 @@ void Census::apply_snapshot(Now now, SnapshotRound round) {
     record_missing(now, !round.customers.empty());
     for (const std::string& id : strangers) start_anew(customers_.at(id));
     events_.disown(strangers);  // with those of the peers that went just now
-    if (keeps_past_ && !has_lost_track() && (!renames.empty() || !strangers.empty()))
-        add_step({renames, strangers});
+    if (keeps_past_ && !has_lost_track() && (!renames.empty() || !strangers.empty())) add_step({renames, strangers});
 }
 
 void Census::apply_customer(Now now, double seconds, SnapshotRound::Customer round) {

@@ -52,7 +52,14 @@ void Census::record_missing(Now now, bool has_customers) {
         if (customer == nullptr || !customer->is_served) {
             if (gone.insert(id).second) record_event(now, EventKind::kRemoved, id);
         } else if (!name.empty()) {
-            events_.add({0, now.wall, EventKind::kRemoved, id, is_connection ? "" : name, {}, {}, {},
+            events_.add({0,
+                         now.wall,
+                         EventKind::kRemoved,
+                         id,
+                         is_connection ? "" : name,
+                         {},
+                         {},
+                         {},
                          is_connection ? name : ""});
         }
     }
@@ -157,7 +164,8 @@ void Census::add_step(IdentityStep step) {
     for (const Rename& rename : step.renames) ids[rename.from] = rename.to;
     for (PastMinute& minute : minutes_) {
         for (PastMinute::Sum& sum : minute.sums) {
-            if (const auto found = ids.find(sum.customer); found != ids.end()) sum.customer = std::string(found->second);
+            if (const auto found = ids.find(sum.customer); found != ids.end())
+                sum.customer = std::string(found->second);
         }
         std::erase_if(minute.sums, [&](const PastMinute::Sum& sum) {
             const bool is_of_all = &sum == &minute.sums.front();

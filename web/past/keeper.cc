@@ -59,9 +59,8 @@ struct PastKeeper::Shared {
     UniqueFd readable;  // an eventfd
 
     PastStore::Clock judge(Now now) {
-        const std::int64_t jump = last ? (now.wall.nanoseconds - last->wall.nanoseconds) -
-                                             Duration(now.instant - last->instant).count()
-                                       : 0;
+        const std::int64_t jump =
+            last ? (now.wall.nanoseconds - last->wall.nanoseconds) - Duration(now.instant - last->instant).count() : 0;
         if (!last || jump > kJump || jump < -kJump) steady_since = now.instant;
         was_ahead = was_ahead || jump < -kJump;
         last = now;

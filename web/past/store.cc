@@ -133,6 +133,8 @@ Status PastStore::prepare(std::int64_t most_pages) {
     }
     const auto version = database_.number("PRAGMA user_version");
     if (!version) return tl::unexpected<Error>(version.error());
+    if (*version > kVersion)
+        return fail(ErrorCode::kUnsupported, fmt::format("it is of a later version of Warren (layout {})", *version));
     if (*version != kVersion)
         return fail(ErrorCode::kInvalid,
                     fmt::format("it has the layout {}; this version reads {}", *version, kVersion));
@@ -157,7 +159,8 @@ Status PastStore::prepare(std::int64_t most_pages) {
     WARREN_TRY(make(drop_state_, "DELETE FROM state WHERE customer = ? AND is_connection = ? AND name = ?"));
     WARREN_TRY(make(rename_state_,
                     "UPDATE OR REPLACE state SET name = ? WHERE customer = ? AND is_connection = 0 AND name = ?"));
-    WARREN_TRY(make(add_minute_, "INSERT INTO traffic_60 VALUES (?, ?, ?, ?) "
+    WARREN_TRY(make(add_minute_,
+                    "INSERT INTO traffic_60 VALUES (?, ?, ?, ?) "
                     "ON CONFLICT DO UPDATE SET rx = rx + excluded.rx, tx = tx + excluded.tx"));
     return {};
 }
@@ -362,7 +365,8 @@ Status PastStore::roll_up(std::int64_t minute) {
         const std::int64_t factor = coarse / fine;
         const std::int64_t end = minute * 60 / coarse;  // the first incomplete one
         // Not those of a clock that was ahead.
-        const auto done = database_.number(fmt::format("SELECT max(step) FROM traffic_{} WHERE step < {}", coarse, end));
+        const auto done =
+            database_.number(fmt::format("SELECT max(step) FROM traffic_{} WHERE step < {}", coarse, end));
         if (!done) return tl::unexpected<Error>(done.error());
         const auto oldest = database_.number(
             fmt::format("SELECT min(step) FROM traffic_{} WHERE step >= {}", fine, (*done + 1) * factor));

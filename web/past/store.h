@@ -18,7 +18,7 @@
 
 namespace warren::web {
 
-// One thread. Errors as Database: after kInvalid the file is of no use.
+// One thread. Errors as Database: after kInvalid the file is of no use. kUnsupported: it is of a later version.
 class PastStore {
   public:
     static constexpr std::size_t kRestored = 20'000;  // events
