@@ -448,6 +448,32 @@ Result<PastAnswer> PastStore::find(const EventQuestion& question) {
     return out;
 }
 
+Status PastStore::read_open(OutageReader& reader, const OutageQuestion& question,
+                            const std::vector<std::int64_t>& numbers, std::int64_t before) {
+    auto rows = database_.prepare(fmt::format(
+        "SELECT id, name, is_connection, since FROM state JOIN customer ON number = state.customer WHERE is_former = 0 "
+        "AND state IN ('idle', 'down') AND since > 0 AND since < ? AND since <= ? {}",
+        question.customers.empty() ? "" : "AND state.customer IN " + list_of(numbers)));
+    if (!rows) return tl::unexpected<Error>(rows.error());
+    rows->bind(1, before).bind(2, question.until.nanoseconds);
+    while (true) {
+        const auto row = rows->step();
+        if (!row) return tl::unexpected<Error>(row.error());
+        if (!*row) return {};
+        const bool is_connection = rows->number(2) != 0;
+        const std::string name = rows->text(1);
+        reader.add({0,
+                    WallTime{rows->number(3)},
+                    EventKind::kDown,
+                    rows->text(0),
+                    is_connection ? "" : name,
+                    {},
+                    {},
+                    {},
+                    is_connection ? name : ""});
+    }
+}
+
 Result<PastAnswer> PastStore::find(const OutageQuestion& question) {
     const auto numbers = numbers_of(question.customers, question.with_disowned);
     if (!numbers) return tl::unexpected<Error>(numbers.error());
@@ -455,12 +481,14 @@ Result<PastAnswer> PastStore::find(const OutageQuestion& question) {
     // so the latest events are enough when they have more outages than are asked for.
     auto rows = database_.prepare(fmt::format(
         "SELECT {} FROM event LEFT JOIN customer ON number = customer WHERE kind IN ('online', 'idle', 'up', 'down', "
-        "'peer_dead', 'expired', 'removed', 'renamed') {} {} ORDER BY event.id DESC LIMIT ?1",
+        "'peer_dead', 'expired', 'removed', 'renamed') AND event.id < ?2 AND at <= ?3 {} {} ORDER BY event.id DESC "
+        "LIMIT ?1",
         kEventColumns, question.customers.empty() ? "" : "AND event.customer IN " + list_of(*numbers),
         question.with_disowned ? "" : "AND coalesce(is_former, 0) = 0"));
     if (!rows) return tl::unexpected<Error>(rows.error());
     for (const std::size_t most : {kFewOutageEvents, kMostOutageEvents}) {
         rows->bind(1, static_cast<std::int64_t>(most));
+        rows->bind(2, id_of(id_bound(question.until).value_or(INT64_MAX))).bind(3, question.until.nanoseconds);
         std::vector<Event> events;
         while (true) {
             const auto row = rows->step();
@@ -470,9 +498,13 @@ Result<PastAnswer> PastStore::find(const OutageQuestion& question) {
         }
         rows->reset();
         OutageReader reader;
+        WARREN_TRY(read_open(reader, question, *numbers, events.empty() ? INT64_MAX : events.back().at.nanoseconds));
         for (auto event = events.rbegin(); event != events.rend(); ++event) reader.add(*event);
         OutageAnswer out = select_outages(reader, question);
-        if (out.has_more || events.size() < most || most == kMostOutageEvents) return out;
+        if (out.has_more || events.size() < most) return out;
+        if (most < kMostOutageEvents) continue;
+        out.has_more = true;
+        return out;
     }
     return OutageAnswer{};
 }

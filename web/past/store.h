@@ -62,6 +62,9 @@ class PastStore {
     [[nodiscard]] std::optional<std::uint64_t> id_bound(const std::optional<WallTime>& until) const;
     [[nodiscard]] Result<PastAnswer> find(const EventQuestion& question);
     [[nodiscard]] Result<PastAnswer> find(const OutageQuestion& question);
+    // What is down since before this time (nanoseconds since 1970), from its state: its event may be gone, or too far.
+    [[nodiscard]] Status read_open(OutageReader& reader, const OutageQuestion& question,
+                                   const std::vector<std::int64_t>& numbers, std::int64_t before);
     [[nodiscard]] Result<PastAnswer> find(const TrafficQuestion& question);
     // Of the oldest that are not after `now`: those before `before`, nanoseconds since 1970. How many.
     [[nodiscard]] Result<std::int64_t> trim_events(std::int64_t before, std::int64_t now);

@@ -202,3 +202,32 @@ TEST_CASE("more events at once than the census shows wait for the disk, and thos
     CHECK(log.take_dropped() == 0);
     CHECK(log.take_unwritten(1).at(0).id == kEvents + 4);
 }
+
+TEST_CASE("what is down for longer than events are kept is down still, and outages end with the time asked for") {
+    const Disk disk;
+    const auto store = disk.open();
+    constexpr std::int64_t kDay = 86'400;
+    const std::int64_t now = 1'700'000'000;
+    const auto id_at = [](std::int64_t seconds) { return static_cast<std::uint64_t>(seconds) * 1'000'000; };
+    PastBatch batch;
+    batch.events = {event(id_at(now - 40 * kDay), "acme", EventKind::kIdle, "graz", "online", "idle"),
+                    event(id_at(now - 3 * kDay), "acme", EventKind::kIdle, "linz", "online", "idle"),
+                    event(id_at(now - 2 * kDay), "acme", EventKind::kOnline, "linz", "idle", "online"),
+                    event(id_at(now - kDay), "acme", EventKind::kIdle, "linz", "online", "idle")};
+    REQUIRE(store->write(batch));
+    REQUIRE(store->trim(WallTime{now * 1'000'000'000}));
+    CHECK(events_of(*store, about("acme")).size() == 3);
+    OutageQuestion question;
+    question.customers = {"acme"};
+    question.since = WallTime{(now - 10 * kDay) * 1'000'000'000};
+    question.until = WallTime{(now - 2 * kDay) * 1'000'000'000};
+    const auto outages = std::get<OutageAnswer>(*store->answer(question)).outages;
+    REQUIRE(outages.size() == 2);
+    CHECK(outages[0].peer == "linz");
+    CHECK(outages[0].ended == WallTime{(now - 2 * kDay) * 1'000'000'000});
+    CHECK(outages[1].peer == "graz");
+    CHECK(outages[1].began == WallTime{(now - 40 * kDay) * 1'000'000'000});
+    CHECK(!outages[1].ended);
+    question.until = WallTime{now * 1'000'000'000};
+    CHECK(std::get<OutageAnswer>(*store->answer(question)).outages.size() == 3);
+}
