@@ -151,8 +151,11 @@ void PastLink::ask(Now now, PastQuery query, std::function<void(Reply)> answer) 
 
 void PastLink::answered(Now now, const PastKeeper::Answered& answered) {
     auto found = waiting_.extract(answered.id);
-    if (found.empty()) return;
-    found.mapped().answer(router_.finish_past(found.mapped().query, answered.answer, now));
+    if (!found.empty()) found.mapped().answer(router_.finish_past(found.mapped().query, answered.answer, now));
+    if (state_ != State::kOpen || answered.answer || answered.answer.error().code != ErrorCode::kInvalid) return;
+    set_problem(now.wall, answered.answer.error().what);
+    give_up(answered.answer.error().what);
+    report_broken_(answered.answer.error().what);
 }
 
 void PastLink::stop(Now now, Duration patience) {

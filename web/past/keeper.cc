@@ -96,7 +96,10 @@ struct PastKeeper::Shared {
     }
     News carry_out(Ask& order) {
         if (store == nullptr) return Answered{order.id, tl::unexpected(none_open())};
-        return Answered{order.id, store->answer(order.question)};
+        Answered out{order.id, store->answer(order.question)};
+        // A broken page that only a question meets.
+        if (!out.answer && out.answer.error().code == ErrorCode::kInvalid) store.reset();
+        return out;
     }
 };
 
