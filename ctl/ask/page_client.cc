@@ -14,6 +14,8 @@ namespace {
 
 // statusd itself answers within 10 s that it cannot.
 constexpr int kPatienceSeconds = 20;
+// statusd is the program that strangers talk to: it may have been taken over.
+constexpr std::size_t kMostBody = 64 << 20;  // bytes
 
 std::string encoded(std::string_view text) {
     std::string out;
@@ -66,6 +68,8 @@ Result<std::string> ask_page(const std::string& run_dir, const std::string& targ
         if (!message) return with_context("statusd", message.error());
         auto* piece = std::get_if<ipc::PagePiece>(&*message);
         if (piece == nullptr) return fail(ErrorCode::kFailed, "statusd: an unexpected message");
+        if (body.size() + piece->text.size() > kMostBody || (piece->more && piece->text.empty()))
+            return fail(ErrorCode::kFailed, "statusd: an answer without an end");
         body += piece->text;
         if (!piece->more) {
             if (piece->status == 200) return body;

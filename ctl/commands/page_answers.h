@@ -1,6 +1,7 @@
 // What the commands share that ask statusd.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,5 +20,8 @@ int complain_of_page(const Error& error, const std::string& customer, Output& ou
 
 // The answer lacks what this version reads.
 int complain_of_form(Output& output);
+
+// What `show` returns; complain_of_form() where it meets something else than it expects.
+int show_answer(Output& output, const std::function<int()>& show);
 
 }  // namespace warren::ctl

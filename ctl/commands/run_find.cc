@@ -19,15 +19,13 @@ constexpr std::size_t kRowsFound = 500;
 constexpr std::size_t kRowsTop = 10;
 constexpr std::size_t kMostTop = 100;
 
-}  // namespace
-
-int run_find(const Invocation& invocation, Output& output) {
+int show_found(const Invocation& invocation, Output& output) {
     const auto body = ask_page(
         invocation.run_dir,
         page_target("/api/v1/find", {{"text", invocation.arguments[0]}, {"limit", std::to_string(kRowsFound)}}));
     if (!body) return complain_of_page(body.error(), {}, output);
     const Json answer = Json::parse(*body, nullptr, false);
-    if (!answer.is_object() || !answer.contains("items")) return complain_of_form(output);
+    (void)answer.at("items").get_ref<const Json::array_t&>();
     if (invocation.json) {
         output.out << dump({{"found", answer["items"]}, {"has_more", answer.value("has_more", false)}});
     } else {
@@ -37,16 +35,25 @@ int run_find(const Invocation& invocation, Output& output) {
     return answer["items"].empty() ? kAnswerIsNo : kDone;
 }
 
-int run_top(const Invocation& invocation, Output& output) {
+int show_top(const Invocation& invocation, Output& output) {
     const std::size_t rows = std::min(invocation.past.count.value_or(kRowsTop), kMostTop);
     const auto body = ask_page(invocation.run_dir,
                                page_target("/api/v1/top", {{"limit", std::to_string(std::max<std::size_t>(rows, 1))}}));
     if (!body) return complain_of_page(body.error(), {}, output);
     const Json answer = Json::parse(*body, nullptr, false);
-    if (!answer.is_object() || !answer.contains("customers") || !answer.contains("peers"))
-        return complain_of_form(output);
+    for (const char* key : {"customers", "peers"}) (void)answer.at(key).get_ref<const Json::array_t&>();
     output.out << (invocation.json ? dump(answer) : top_text(answer));
     return kDone;
+}
+
+}  // namespace
+
+int run_find(const Invocation& invocation, Output& output) {
+    return show_answer(output, [&] { return show_found(invocation, output); });
+}
+
+int run_top(const Invocation& invocation, Output& output) {
+    return show_answer(output, [&] { return show_top(invocation, output); });
 }
 
 }  // namespace warren::ctl

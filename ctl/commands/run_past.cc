@@ -78,7 +78,17 @@ int complain_of_form(Output& output) {
     return complain(output, kFailed, "statusd answers in another form; is it of another version?");
 }
 
-int run_events(const Invocation& invocation, Output& output) {
+int show_answer(Output& output, const std::function<int()>& show) {
+    try {
+        return show();
+    } catch (const nlohmann::json::exception&) {
+        return complain_of_form(output);
+    }
+}
+
+namespace {
+
+int show_events(const Invocation& invocation, Output& output) {
     if (const std::string problem = problem_of(invocation); !problem.empty()) return complain(output, kUsage, problem);
     const PastOptions& past = invocation.past;
     const std::string customer = customer_of(invocation);
@@ -86,8 +96,9 @@ int run_events(const Invocation& invocation, Output& output) {
     const bool is_bounded = past.count || (past.since.empty() && past.until.empty());
     const std::size_t most = past.count.value_or(is_bounded ? kRows : kMostRows);
     Json rows = Json::array();
-    std::string before;
-    while (rows.size() < most) {
+    std::uint64_t before = UINT64_MAX;
+    bool has_more = true;
+    while (has_more && rows.size() < most) {
         const auto body =
             ask_page(invocation.run_dir,
                      page_target("/api/v1/events", {{"customer", customer},
@@ -95,21 +106,25 @@ int run_events(const Invocation& invocation, Output& output) {
                                                     {"kind", past.kind},
                                                     {"since", time_parameter(past.since)},
                                                     {"until", time_parameter(past.until)},
-                                                    {"before", before},
+                                                    {"before", before == UINT64_MAX ? "" : std::to_string(before)},
                                                     {"limit", std::to_string(std::min(kPage, most - rows.size()))}}));
         if (!body) return complain_of_page(body.error(), customer, output);
         const Json page = Json::parse(*body, nullptr, false);
-        if (!page.is_object() || !page.contains("items") || !page.contains("next_before"))
-            return complain_of_form(output);
-        for (const Json& row : page["items"]) rows.push_back(row);
-        if (page["next_before"].is_null()) break;
-        before = std::to_string(page["next_before"].get<std::uint64_t>());
+        for (const Json& row : page.at("items").get_ref<const Json::array_t&>()) rows.push_back(row);
+        has_more = !page.at("next_before").is_null();
+        if (!has_more) break;
+        // Always older ones: else it would go on for ever.
+        const auto next = page.at("next_before").get<std::uint64_t>();
+        if (next >= before) return complain_of_form(output);
+        before = next;
     }
-    output.out << (invocation.json ? dump({{"events", rows}}) : events_text(rows));
+    output.out << (invocation.json ? dump({{"events", rows}, {"has_more", has_more}}) : events_text(rows));
+    if (has_more && !is_bounded && !invocation.json)
+        output.err << fmt::format("vpnctl: these are the latest {}; --until chooses older ones\n", rows.size());
     return kDone;
 }
 
-int run_outages(const Invocation& invocation, Output& output) {
+int show_outages(const Invocation& invocation, Output& output) {
     if (const std::string problem = problem_of(invocation); !problem.empty()) return complain(output, kUsage, problem);
     const PastOptions& past = invocation.past;
     const std::string customer = customer_of(invocation);
@@ -121,7 +136,7 @@ int run_outages(const Invocation& invocation, Output& output) {
                                                                       {"limit", std::to_string(most)}}));
     if (!body) return complain_of_page(body.error(), customer, output);
     const Json answer = Json::parse(*body, nullptr, false);
-    if (!answer.is_object() || !answer.contains("items")) return complain_of_form(output);
+    (void)answer.at("items").get_ref<const Json::array_t&>();
     if (invocation.json) {
         output.out << dump({{"outages", answer["items"]}, {"has_more", answer.value("has_more", false)}});
         return kDone;
@@ -129,6 +144,16 @@ int run_outages(const Invocation& invocation, Output& output) {
     output.out << outages_text(answer["items"]);
     if (answer.value("has_more", false)) output.err << "vpnctl: there are more; --until and --since choose which\n";
     return kDone;
+}
+
+}  // namespace
+
+int run_events(const Invocation& invocation, Output& output) {
+    return show_answer(output, [&] { return show_events(invocation, output); });
+}
+
+int run_outages(const Invocation& invocation, Output& output) {
+    return show_answer(output, [&] { return show_outages(invocation, output); });
 }
 
 }  // namespace warren::ctl

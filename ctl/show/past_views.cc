@@ -71,7 +71,7 @@ std::string outages_text(const Json& outages) {
     for (const Json& row : outages) {
         std::string cause = text_of(row, "cause");
         if (row.value("removed", false)) cause += ", then removed";
-        table.add({time_of(row, "began"), row["ended"].is_null() ? "still" : time_of(row, "ended"),
+        table.add({time_of(row, "began"), row.at("ended").is_null() ? "still" : time_of(row, "ended"),
                    length_text(row.value("seconds", std::int64_t{0})), or_dash(text_of(row, "customer")),
                    or_dash(name_of(row)), std::move(cause)});
     }
@@ -96,7 +96,7 @@ std::string rate_text(double bits_per_second) {
 std::string top_text(const Json& answer) {
     Table customers({{"CUSTOMER"}, {"RECEIVES", Align::kRight}, {"SENDS", Align::kRight}});
     Table peers({{"CUSTOMER"}, {"PEER"}, {"RECEIVES", Align::kRight}, {"SENDS", Align::kRight}});
-    const auto rate = [](const Json& row, const char* key) { return rate_text(row["rates"].value(key, 0.0)); };
+    const auto rate = [](const Json& row, const char* key) { return rate_text(row.at("rates").value(key, 0.0)); };
     for (const Json& row : answer["customers"])
         customers.add({text_of(row, "customer"), rate(row, "rx_bits_per_second"), rate(row, "tx_bits_per_second")});
     for (const Json& row : answer["peers"])
