@@ -19,6 +19,11 @@ constexpr std::size_t kRowsFound = 500;
 constexpr std::size_t kRowsTop = 10;
 constexpr std::size_t kMostTop = 100;
 
+void say_stale(const Json& answer, Output& output) {
+    if (answer.value("stale", false))
+        output.err << "vpnctl: vpnd does not answer; this is of " << answer.value("as_of", "an unknown time") << "\n";
+}
+
 int show_found(const Invocation& invocation, Output& output) {
     const auto body = ask_page(
         invocation.run_dir,
@@ -32,6 +37,7 @@ int show_found(const Invocation& invocation, Output& output) {
         output.out << found_text(answer["items"]);
         if (answer.value("has_more", false)) output.err << "vpnctl: there are more; give more of the text\n";
     }
+    say_stale(answer, output);
     return answer["items"].empty() ? kAnswerIsNo : kDone;
 }
 
@@ -43,6 +49,7 @@ int show_top(const Invocation& invocation, Output& output) {
     const Json answer = Json::parse(*body, nullptr, false);
     for (const char* key : {"customers", "peers"}) (void)answer.at(key).get_ref<const Json::array_t&>();
     output.out << (invocation.json ? dump(answer) : top_text(answer));
+    say_stale(answer, output);
     return kDone;
 }
 

@@ -187,7 +187,10 @@ Reply Router::find(const Call& call) const {
         return Natural{a->shown.settings.id} < Natural{b->shown.settings.id};
     });
     for (const CustomerEntry* customer : customers) finder.look_at(*customer);
-    return json(std::move(finder).document());
+    Json document = std::move(finder).document();
+    document["as_of"] = utc_text(census_.as_of());
+    document["stale"] = census_.is_stale(call.now.instant);
+    return json(document);
 }
 
 // What has no traffic is in neither list.
@@ -208,6 +211,7 @@ Reply Router::top(const Call& call) const {
         }
     }
     return json({{"as_of", utc_text(census_.as_of())},
+                 {"stale", census_.is_stale(call.now.instant)},
                  {"customers", rows_of(std::move(customers), limit)},
                  {"peers", rows_of(std::move(peers), limit)}});
 }

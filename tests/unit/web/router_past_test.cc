@@ -213,6 +213,9 @@ TEST_CASE_FIXTURE(Fixture, "top has those with the highest rates, and nobody wit
     CHECK(top["peers"][0]["peer"] == "graz");
     CHECK(Json::parse(reply_to("/api/v1/top", "customer").body)["customers"].size() == 1);
     CHECK(Json::parse(reply_to("/api/v1/top?limit=1").body)["customers"].size() == 1);
+    CHECK(top["stale"] == false);
+    Outcome later = router.handle_local(at(60), "/api/v1/top");
+    CHECK(Json::parse(std::get<Reply>(later).body)["stale"] == true);
 }
 
 TEST_CASE_FIXTURE(Fixture, "root sees all without a login, and can only look") {
