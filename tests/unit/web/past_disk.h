@@ -15,7 +15,12 @@
 
 namespace warren::test {
 
-using namespace warren::web;
+using web::Census;
+using web::Event;
+using web::EventKind;
+using web::EventQuestion;
+using web::PastFiles;
+using web::PastStore;
 
 // Two files without a name, as stackd gives them to statusd.
 struct Disk {
