@@ -1,10 +1,8 @@
 // capture
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -14,6 +12,7 @@
 #include "base/printable.h"
 #include "base/version.h"
 #include "ctl/ask/capture_client.h"
+#include "ctl/ask/capture_output.h"
 #include "ctl/ask/snapshot_client.h"
 #include "ctl/commands/complaints.h"
 #include "ctl/commands/request.h"
@@ -24,7 +23,8 @@ namespace warren::ctl {
 
 namespace {
 
-constexpr int kLastRecord = 2'000;  // milliseconds
+constexpr int kLastRecord = 2'000;    // milliseconds
+constexpr std::size_t kAtOnce = 256;  // records, between two looks at the signals
 
 // What the words after the customer say.
 struct Wish {
@@ -54,33 +54,6 @@ Result<Wish> wish_of(const Invocation& invocation) {
     return out;
 }
 
-// Where the file goes; "-" and "" are standard output.
-Result<UniqueFd> open_output(const std::string& path) {
-    if (!path.empty() && path != "-") {
-        UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-        if (!file.valid()) return fail_errno(path, errno);
-        return file;
-    }
-    if (path.empty() && ::isatty(STDOUT_FILENO) != 0)
-        return fail(ErrorCode::kInvalid,
-                    "a capture is no text for a terminal: use -w FILE, or | wireshark -k -i -, or | tcpdump -r -");
-    UniqueFd out(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
-    if (!out.valid()) return fail_errno("standard output", errno);
-    return out;
-}
-
-// False: nobody reads it any more, or the disk is full.
-bool write_all(int fd, const std::vector<std::uint8_t>& bytes) {
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-        const ssize_t wrote = ::write(fd, bytes.data() + done, bytes.size() - done);
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote <= 0) return false;
-        done += static_cast<std::size_t>(wrote);
-    }
-    return true;
-}
-
 // Signals that end it, instead of ending us; SIGPIPE is the reader's end.
 Result<UniqueFd> watch_signals() {
     sigset_t wanted;
@@ -101,33 +74,38 @@ struct Tally {
 
 class Session {
   public:
-    Session(CaptureClient& client, const CaptureFilter* filter, CaptureParts parts, int out, std::uint64_t most)
+    Session(CaptureClient& client, const CaptureFilter* filter, CaptureParts parts, CaptureOutput& out,
+            std::uint64_t most)
         : client_(client), filter_(filter), writer_(parts), parts_(parts), out_(out), most_(most) {}
 
     // Until somebody ends it.
     Tally run(const UniqueFd& signals) {
-        while (!is_over_) {
-            std::array<pollfd, 3> ready{{{client_.fd(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {out_, 0, 0}}};
+        while (!is_over_ && !out_.is_end_asked()) {
+            std::array<pollfd, 3> ready{{{client_.fd(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {out_.fd(), 0, 0}}};
             if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) break;
-            if (ready[1].revents != 0 || (ready[2].revents & (POLLERR | POLLNVAL)) != 0) break;
-            drain();
+            if ((ready[2].revents & (POLLERR | POLLNVAL)) != 0) break;
+            (void)drain();
         }
         if (tally_.over.empty()) finish();
+        if (const Status failure = out_.failure(); !failure) tally_.over = failure.error().what;
         return tally_;
     }
 
   private:
-    void drain() {
-        while (!is_over_) {
+    // Some of what waits: whoever asks for the end must be heard although it comes faster than we write. False: nothing
+    // waits any more.
+    bool drain() {
+        for (std::size_t i = 0; i < kAtOnce && !is_over_; ++i) {
             const auto record = client_.next();
             if (!record) {
                 is_over_ = true;
                 tally_.over = record.error().what;
-                return;
+                return false;
             }
-            if (!*record) return;
+            if (!*record) return false;
             take(**record);
         }
+        return !is_over_;
     }
 
     void take(const ipc::CaptureRecord& record) {
@@ -140,7 +118,7 @@ class Session {
         if (!is_wanted(record)) return;
         const std::vector<std::uint8_t> blocks = writer_.packets_of(record);
         if (blocks.empty()) return;
-        is_over_ = !write_all(out_, blocks) || (++tally_.written == most_);
+        is_over_ = !out_.write(blocks) || (++tally_.written == most_);
     }
 
     // The filter is about the packets inside, and where these are not wanted about the datagrams.
@@ -153,9 +131,9 @@ class Session {
     // What waits is still written, and vpnd says how many were lost.
     void finish() {
         client_.leave_out_packets();
-        const bool has_enough = tally_.written == most_;
-        is_over_ = has_enough;
-        if (!is_over_) drain();
+        const bool has_enough = most_ != 0 && tally_.written == most_;
+        is_over_ = has_enough || out_.is_over();
+        while (drain()) continue;
         client_.hang_up();
         for (;;) {
             pollfd waiting{client_.fd(), POLLIN, 0};
@@ -173,7 +151,7 @@ class Session {
     const CaptureFilter* filter_;
     PcapngWriter writer_;
     CaptureParts parts_;
-    int out_;
+    CaptureOutput& out_;
     std::uint64_t most_;  // 0: no bound
     bool is_over_ = false;
     Tally tally_;
@@ -205,7 +183,7 @@ int run_capture(const Invocation& invocation, Output& output) {
         if (!compiled) return complain(output, kUsage, compiled.error().what);
         filter.emplace(std::move(*compiled));
     }
-    const auto out = open_output(options.write);
+    auto out = CaptureOutput::open(options.write);
     if (!out) return complain(output, out.error().code == ErrorCode::kInvalid ? kUsage : kFailed, out.error().what);
     const auto signals = watch_signals();
     if (!signals) return complain(output, kFailed, signals.error().what);
@@ -219,9 +197,13 @@ int run_capture(const Invocation& invocation, Output& output) {
     const CaptureFilter* const used = filter ? &*filter : nullptr;
     auto client = CaptureClient::start(invocation.run_dir, request, parts == CaptureParts::kOuter ? nullptr : used);
     if (!client) return complain_of(client.error(), customer, output);
-    if (!write_all(out->get(), PcapngWriter::begin(customer, std::string("vpnctl ") + std::string(kVersion))))
-        return complain(output, kFailed, "the file cannot be written");
-    const Tally tally = Session(*client, used, parts, out->get(), *most).run(*signals);
+    if (const Status begun = out->begin(); !begun) return complain(output, kFailed, begun.error().what);
+    out->watch(signals->get());
+    if (!out->write(PcapngWriter::begin(customer, std::string("vpnctl ") + std::string(kVersion)))) {
+        const Status failure = out->failure();
+        return complain(output, kFailed, failure ? "nobody reads the capture" : failure.error().what);
+    }
+    const Tally tally = Session(*client, used, parts, *out, *most).run(*signals);
     output.err << fmt::format("{} packet{} captured, {} lost because they came faster than they were read\n",
                               tally.written, tally.written == 1 ? "" : "s", tally.lost);
     if (tally.over.empty()) return kDone;

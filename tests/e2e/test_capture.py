@@ -173,6 +173,22 @@ def test_a_reader_that_does_not_read_loses_captures_and_no_packet(town, visit):
     assert captured > 100 and lost > 100, said
 
 
+def test_a_reader_that_stalls_does_not_keep_it_from_ending(town, visit):
+    office = town.office("branch")
+    customer = visit([office])
+    office.connect()
+    command = [f"{town.warren.bin}/vpnctl", "--run-dir", town.warren.run_dir, "capture", customer.id]
+    with subprocess.Popen(town.hub.command(*command), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as capture:
+        assert capture.stdout.read(4) == b"\n\r\r\n"
+        with office.ns.socket() as far:
+            far.bind(("10.0.0.2", 9))
+            town.stack(customer).inside(flood, 1_000)
+        capture.send_signal(signal.SIGTERM)
+        # Nobody reads the pipe, which is full.
+        assert capture.wait(10) == 4
+        assert b"does not read" in capture.stderr.read()
+
+
 def flood(count=14_000, size=1_300):
     """Datagrams from here to the office."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -191,6 +207,10 @@ def test_its_end(town, visit, capturing):
     first = capturing(customer.id)
     busy = warren.ctl("capture", customer.id, "-w", "/dev/null", check=False)
     assert busy.returncode == 4 and "one at a time" in busy.stderr
+    # The same command again leaves the file of the first alone.
+    again = warren.ctl("capture", customer.id, "-w", first.path, check=False)
+    assert again.returncode == 4 and "written by another capture" in again.stderr
+    assert len(first.data()) > 100
     # Who watches whom is written down, before the first packet.
     line, = [one for one in warren.output().splitlines() if "capture_requested" in one and customer.id in one][-2:-1]
     assert "uid=0" in line
