@@ -31,6 +31,11 @@ PeerIndex Pipeline::peer_for(CustomerIndex index, const IpAddress& address) cons
     return peer == nullptr ? PeerIndex{} : *peer;
 }
 
+std::size_t Pipeline::staged(PeerIndex index) const {
+    const Peer* const peer = roster_.find(index);
+    return peer == nullptr || peer->staged == nullptr ? 0 : peer->staged->size();
+}
+
 void Pipeline::outbound(Instant now, CustomerIndex customer, MutableBytes super_packet, Output& out) {
     outbound_.process(now, customer, super_packet, out);
 }

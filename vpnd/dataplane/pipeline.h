@@ -98,6 +98,8 @@ class Pipeline {
     [[nodiscard]] std::optional<Sender> sender_of(ListenerIndex listener, Bytes datagram) const;
     // The peer that packets to this address are sent to. Invalid: none, or another worker's.
     [[nodiscard]] PeerIndex peer_for(CustomerIndex customer, const IpAddress& address) const;
+    // How many packets for it wait for a session.
+    [[nodiscard]] std::size_t staged(PeerIndex peer) const;
     // Null: there is no such listener.
     [[nodiscard]] const Framing* framing_of(ListenerIndex listener) const { return roster_.framing_of(listener); }
     // Null when unknown.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "vpnd/io/packet_loop.h"
 #include "vpnd/packet/segment.h"
@@ -41,6 +42,11 @@ Counts counts_of(const DataPlaneDrops* drops) {
     return drops == nullptr ? Counts{} : drops->all();
 }
 
+// Messages of the peer that were authentic.
+std::uint64_t received_of(const dataplane::TrafficCounters* traffic) {
+    return traffic == nullptr ? 0 : traffic->rx_packets;
+}
+
 }  // namespace
 
 bool PacketLoop::is_tap_shut() const {
@@ -70,6 +76,7 @@ void PacketLoop::receive_tapped(const dataplane::Train& train) {
     const bool is_wanted = sender && tap_->wants(sender->peer);
     const CustomerIndex customer = tap_->customer;
     const Counts before = counts_of(pipeline_.drops(customer));
+    const std::uint64_t received = is_wanted ? received_of(pipeline_.traffic(sender->peer)) : 0;
     if (is_wanted) tap_bytes_.assign(train.bytes.begin(), train.bytes.end());
     pipeline_.inbound(now_, std::span(&train, 1), out_);
     // It was opened in place; an ICMP error lies elsewhere.
@@ -87,15 +94,21 @@ void PacketLoop::receive_tapped(const dataplane::Train& train) {
     if (!is_wanted) return;
 
     const auto reason =
-        counted_since(before, pipeline_.drops(customer), DropReason::kListenerMismatch, DropReason::kTunWriteFailed);
-    const bool waits = !reason && record.inner.empty() && !sender->text.empty();
-    if (record.inner.empty() && (waits || (reason && was_opened(*reason)))) {
+        counted_since(before, pipeline_.drops(customer), DropReason::kDatagramMalformed, DropReason::kTunWriteFailed);
+    // Else what lies in the place of its text is still sealed, whoever sent it.
+    const bool is_authentic = received_of(pipeline_.traffic(sender->peer)) != received;
+    const bool waits = is_authentic && !reason && record.inner.empty() && !sender->text.empty();
+    if (is_authentic && record.inner.empty() && (waits || (reason && was_opened(*reason)))) {
         const auto at = static_cast<std::size_t>(sender->text.data() - train.bytes.data());
         const auto inner = dataplane::InnerPacket::parse(train.bytes.subspan(at, sender->text.size()));
         record.inner = inner ? Bytes(inner->bytes()) : sender->text;
     }
     record.is_drop = reason.has_value();
-    record.note = reason ? name_of(*reason) : waits ? "waits for the rate" : sender->text.empty() ? "keepalive" : "";
+    record.note = reason                 ? name_of(*reason)
+                  : waits                ? "waits for the rate"
+                  : sender->text.empty() ? "keepalive"
+                  : record.inner.empty() ? "was not opened"
+                                         : "";
     record.framing = pipeline_.framing_of(train.listener);
     record.head = sender->head;
     record.peer = tap_->name_of(sender->peer);
@@ -195,22 +208,27 @@ void PacketLoop::send_tapped(MutableBytes super_packet) {
 
     auto reason =
         counted_since(before, pipeline_.drops(customer), DropReason::kOffloadHeaderInvalid, DropReason::kUplinkRefused);
-    if (!reason && pipeline_.drops(customer) != nullptr)
-        reason = counted_since(before, pipeline_.drops(customer), DropReason::kCustomerSuspended,
-                               DropReason::kCustomerSuspended);
+    for (const DropReason one : {DropReason::kCustomerSuspended, DropReason::kQuotaSpent}) {
+        if (!reason) reason = counted_since(before, pipeline_.drops(customer), one, one);
+    }
+    // These two drop the oldest that wait, and the last of the read wait now.
+    const std::size_t staged = reason == DropReason::kStagedOverflow ? pipeline_.staged(peer) : 0;
+    const std::string older = reason ? "waits; an older one was dropped: " + std::string(name_of(*reason)) : "";
     std::vector<std::uint8_t> segment;
     for (std::size_t i = 0; i < count; ++i) {
         TapRecord record;
         record.is_outbound = true;
         record.peer = tap_->name_of(peer);
-        if (i < sent.size()) {
+        const bool is_sealed = i < sent.size();
+        if (is_sealed) {
             record = sent[i].record;
             record.outer = sent[i].bytes;
         }
+        const bool waits = is_sealed ? reason == DropReason::kUplinkFull : !reason || count - i <= staged;
         // Of a train that the kernel refused all are told as dropped.
-        record.is_drop = reason && (i >= sent.size() || *reason >= DropReason::kUplinkFull);
+        record.is_drop = reason && !waits && (!is_sealed || reason == DropReason::kUplinkRefused);
         if (record.is_drop) record.note = name_of(*reason);
-        if (!record.is_drop && i >= sent.size()) record.note = "waits";
+        if (waits) record.note = reason ? std::string_view(older) : "waits";
         if (packet) {
             segment.resize(packet->size_of(i));
             packet->write(i, segment.data());

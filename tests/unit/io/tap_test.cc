@@ -116,6 +116,46 @@ TEST_CASE("a dropped packet is told with its reason, and what was in it when it 
     CHECK(in[1].inner == LoopRig::packet_in(1, 0, 7));
 }
 
+TEST_CASE("what was not opened is no packet inside, whoever knows the SPI") {
+    for (const FarEnd* const far_end : far_ends()) {
+        if (!std::string_view(far_end->framing().name).starts_with("esp")) continue;
+        CAPTURE(far_end->framing().name);
+        LoopRig rig(1, *far_end);
+        const auto sink = std::make_shared<MemorySink>();
+        rig.put(0);
+        rig.tap(0, sink);
+        rig.run();
+        rig.receive(0, 1);
+        // Of a length that no block of the cipher has.
+        rig.uplink().arriving.back().bytes.push_back(0);
+        rig.uplink().arriving.back().segment_size += 1;
+        rig.run();
+        const auto in = of(sink->told, false);
+        REQUIRE(in.size() == 1);
+        CHECK(in[0].is_drop);
+        CHECK(in[0].inner.empty());
+        CHECK_FALSE(in[0].outer.empty());
+        CHECK(rig.delivered(0).empty());
+    }
+}
+
+TEST_CASE("a packet that pushes out the oldest one is told as one that waits") {
+    LoopRig rig;
+    const auto sink = std::make_shared<MemorySink>();
+    rig.put(0, 1, false);
+    rig.tap(0, sink);
+    rig.run();
+    for (std::size_t i = 0; i <= dataplane::kStagedPackets; ++i) {
+        rig.transmit(0, 1);
+        rig.run();
+    }
+    CHECK(rig.drops(DropReason::kStagedOverflow, 0) == 1);
+    REQUIRE(sink->told.size() == dataplane::kStagedPackets + 1);
+    for (const Told& one : sink->told) CHECK_FALSE(one.is_drop);
+    CHECK(sink->told[dataplane::kStagedPackets - 1].note == "waits");
+    CHECK(sink->told.back().note == "waits; an older one was dropped: staged_overflow");
+}
+
 TEST_CASE("a packet that waits for a session is told once with it, and its datagram when it leaves") {
     LoopRig rig;
     const auto sink = std::make_shared<MemorySink>();
