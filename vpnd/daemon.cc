@@ -400,7 +400,8 @@ void Daemon::take_news() {
         if (const auto* flaps = std::get_if<control::PeerFlaps>(&what)) news_log_.flaps(customers_, *flaps);
         if (const auto* refused = std::get_if<control::HandshakeRefused>(&what)) {
             news_log_.refused(customers_, *refused);
-            snapshot_.book().note_refused(refused->peer, refused->at.wall);
+            if (refused->reason == DropReason::kOldTimestamp)
+                snapshot_.book().note_refused(refused->peer, refused->at.wall);
         }
         note_place(listener, what);
         const PeerIndex peer = std::visit([](const auto& any) { return any.peer; }, what);

@@ -8,17 +8,12 @@
 
 #include "base/ip.h"
 #include "base/result.h"
+#include "ctl/ask/ping_plan.h"
 
 namespace warren::ctl {
 
-struct Ping {
-    IpAddress to;
-    std::size_t bytes = 0;  // of the IP packet
-    bool answered = false;
-};
-
-// Sends all of them at once, not to be fragmented, and notes which are answered in this time. Enters the stack in a
-// thread of its own; needs root. One that cannot be sent is not answered.
+// Sends them, not to be fragmented, as a PingPlan says, for at most this time, and notes which are answered and which
+// lost. Enters the stack in a thread of its own; needs root.
 [[nodiscard]] Status ping_from(const std::string& customer, std::vector<Ping>& pings, std::chrono::milliseconds time);
 
 // An ICMP echo request with this number, `bytes` with its IP header, which is not part of it. PURE.

@@ -1,5 +1,7 @@
 // doctor
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -8,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/fd.h"
 #include "config/parse.h"
 #include "ctl/ask/control_client.h"
 #include "ctl/ask/pings.h"
@@ -29,7 +32,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds kObserved{1'200};
 // What is watched closely, with pings: more would be a load.
 constexpr std::size_t kMostCustomers = 32;
-constexpr std::size_t kMostPeers = 64;  // of each
+constexpr std::size_t kMostPeers = 64;    // of each
+constexpr std::size_t kPeersInAll = 512;  // of all of them; of each at least kLeastPeers
+constexpr std::size_t kLeastPeers = 16;   // likewise
 constexpr std::size_t kAddressesOfPeer = 2;
 constexpr std::size_t kSmallPing = 84;
 constexpr milliseconds kPokePatience{200};
@@ -104,7 +109,26 @@ std::vector<std::size_t> sizes_for(std::size_t mtu) {
     return out;
 }
 
-void ping_peers(diagnosis::Facts& facts) {
+// When the last doctor sent pings to this customer's peers is the time of this file: its pings are no sign that
+// somebody uses a device.
+std::string mark_path(const Invocation& invocation, const std::string& customer) {
+    return invocation.run_dir + "/doctor-" + customer;
+}
+
+std::optional<std::uint32_t> marked_before(const std::string& path) {
+    struct stat seen {};
+    if (::lstat(path.c_str(), &seen) != 0) return std::nullopt;
+    const std::int64_t age = wall_now().nanoseconds / std::nano::den - seen.st_mtim.tv_sec;
+    return static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, UINT32_MAX));
+}
+
+void mark(const std::string& path) {
+    const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (file.valid()) (void)::futimens(file.get(), nullptr);
+}
+
+// Of `most` peers that have a session.
+void ping_peers(diagnosis::Facts& facts, std::size_t most) {
     struct Place {
         std::string peer;
         std::size_t probe = 0;
@@ -115,13 +139,14 @@ void ping_peers(diagnosis::Facts& facts) {
     std::vector<Place> places;
     std::size_t watched = 0;
     for (const ipc::PeerSnapshot& peer : facts.peers) {
-        if (!peer.activity.has_session || ++watched > kMostPeers) continue;
+        if (!peer.activity.has_session || ++watched > most) continue;
         std::vector<diagnosis::Probe>& probes = facts.probes[peer.settings.name];
         for (const IpAddress& address : addresses_of(peer, settings.addresses)) {
             diagnosis::Probe probe{address, {}};
+            const std::size_t smallest = pings.size();
             for (const std::size_t size : sizes_for(settings.mtu)) {
                 places.push_back({peer.settings.name, probes.size(), probe.sizes.size()});
-                pings.push_back({address, size});
+                pings.push_back({address, size, probe.sizes.empty() ? std::nullopt : std::optional(smallest)});
                 probe.sizes.push_back({size});
             }
             probes.push_back(std::move(probe));
@@ -129,8 +154,11 @@ void ping_peers(diagnosis::Facts& facts) {
     }
     const Status pinged = ping_from(settings.id, pings, kObserved);
     if (!pinged) facts.probes.clear();
-    for (std::size_t i = 0; pinged && i < pings.size(); ++i)
-        facts.probes[places[i].peer].at(places[i].probe).sizes.at(places[i].size).answered = pings[i].answered;
+    for (std::size_t i = 0; pinged && i < pings.size(); ++i) {
+        auto& size = facts.probes[places[i].peer].at(places[i].probe).sizes.at(places[i].size);
+        size.answered = pings[i].answered;
+        size.is_lost = pings[i].is_lost;
+    }
 }
 
 // --- one customer --------------------------------------------------------------------------------
@@ -180,9 +208,9 @@ std::vector<diagnosis::Connection> connections_of(const Invocation& invocation, 
     return out;
 }
 
-// `name`: of the peer or the connection that was asked about; "": all.
+// `name`: of the peer or the connection that was asked about; "": all. `most`: peers that get pings.
 Result<std::vector<diagnosis::Finding>> examine(const Invocation& invocation, CustomerStatus before,
-                                                const std::string& name) {
+                                                const std::string& name, std::size_t most) {
     const std::string id = before.customer.settings.id;
     keep_named(name, before);
     diagnosis::Facts facts;
@@ -195,7 +223,9 @@ Result<std::vector<diagnosis::Finding>> examine(const Invocation& invocation, Cu
     }
     const auto hits = stopped_by(invocation, id);
     const auto began = std::chrono::steady_clock::now();
-    ping_peers(facts);
+    facts.pinged_before = marked_before(mark_path(invocation, id));
+    ping_peers(facts, most);
+    mark(mark_path(invocation, id));
     // What comes in the meantime is seen also when there was nothing to wait for.
     std::this_thread::sleep_until(began + kObserved);
     auto after = fetch_snapshot(invocation.run_dir, {id, true});
@@ -239,10 +269,12 @@ int run_doctor(const Invocation& invocation, Output& output) {
     std::vector<diagnosis::Finding> findings = diagnosis::findings_of(machine_facts(invocation, *snapshot));
     // Customers at the same time, as each takes a moment.
     const std::size_t examined = std::min(snapshot->customers.size(), kMostCustomers);
+    const std::size_t peers = std::clamp(kPeersInAll / std::max<std::size_t>(examined, 1), kLeastPeers, kMostPeers);
     std::vector<Result<std::vector<diagnosis::Finding>>> results(examined);
     std::vector<std::thread> threads;
     for (std::size_t i = 0; i < examined; ++i) {
-        threads.emplace_back([&, i] { results[i] = examine(invocation, std::move(snapshot->customers[i]), name); });
+        threads.emplace_back(
+            [&, i] { results[i] = examine(invocation, std::move(snapshot->customers[i]), name, peers); });
     }
     for (std::thread& one : threads) one.join();
     for (auto& result : results) {

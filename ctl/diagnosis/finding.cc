@@ -53,7 +53,7 @@ void add_listener(const Listener& one, std::vector<Finding>& out) {
     } else if (one.comes_through == false) {
         out.push_back({Kind::kPortUnreachable, owner, "",
                        fmt::format("What is sent to port {} does not come to vpnd.", port),
-                       "a datagram that this machine sent to its own port was not counted",
+                       "a datagram that this machine sent to its own port, by its loopback address, was not counted",
                        fmt::format("let udp port {} in: nft list ruleset shows what this machine's firewall drops",
                                    one.listener.port)});
     }

@@ -53,6 +53,7 @@ struct Probe {
     struct Size {
         std::size_t bytes = 0;  // of the IP packet
         bool answered = false;
+        bool is_lost = false;  // several times; neither: it was not tried, or not often enough
     };
     IpAddress to;
     std::vector<Size> sizes;  // by size
@@ -83,6 +84,8 @@ struct Facts {
     std::vector<ipc::PeerSnapshot> peers;              // at the end
     std::map<std::string, ipc::PeerActivity> before;   // by peer, at the beginning
     std::map<std::string, std::uint32_t> sent_before;  // likewise: how long ago a packet had gone to it
+    // Likewise: how long ago whoever asked before had sent it pings; nothing: it is not known that somebody did.
+    std::optional<std::uint32_t> pinged_before = {};
     std::map<std::string, std::vector<Probe>> probes;  // by peer
     std::vector<std::string> disabled;                 // peers that are so in the file
     std::vector<ipc::RefusedSender> refused;           // at the appliance's listeners, and at the customer's

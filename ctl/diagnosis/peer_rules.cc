@@ -11,6 +11,9 @@ namespace warren::diagnosis {
 namespace {
 
 constexpr std::int64_t kLately = 600;           // seconds: a refused sender of then is not of now
+constexpr std::uint64_t kRefusedMessages = 3;   // that a client sends which tries again and again
+constexpr std::int64_t kSilentBefore = 3;       // seconds: a peer that was heard so shortly before is well
+constexpr std::uint32_t kOfPings = 3;           // seconds that they may take
 constexpr std::int64_t kMovesWithin = 120;      // seconds for kMoves
 constexpr std::size_t kMoves = 4;               // ports
 constexpr std::uint64_t kStrayPackets = 3;      // that every device sends now and then
@@ -51,6 +54,15 @@ class Rules {
         return peer_.activity.latest_handshake.nanoseconds >= at.nanoseconds;
     }
 
+    // Nothing authentic with a packet in it came from it, nor did it complete a handshake, since some seconds before
+    // that: so what happened then may have been its own doing. Else it was somebody else's, who cannot keep it from
+    // its work.
+    [[nodiscard]] bool is_silent_since(WallTime at) const {
+        const std::int64_t age = age_of(at);
+        const std::int64_t heard = peer_.received_seconds ? std::int64_t{*peer_.received_seconds} : INT64_MAX;
+        return !is_past(at) && heard > age + kSilentBefore;
+    }
+
     void expired() {
         add(Kind::kExpired, fmt::format("Peer {} has expired.", name_), "expires of the peer is in the past",
             fmt::format("set another expires in the customer's file, or vpnctl peer rm {} {}", id_, name_));
@@ -59,7 +71,7 @@ class Rules {
     void refused_senders() {
         const auto& endpoint = peer_.activity.endpoint;
         for (const ipc::RefusedSender& one : facts_.refused) {
-            if (age_of(one.last) > kLately || is_past(one.last)) continue;
+            if (one.messages < kRefusedMessages || age_of(one.last) > kLately || !is_silent_since(one.last)) continue;
             if (!one.listener.empty() && one.listener != id_) continue;
             const std::string seen =
                 fmt::format("{} message{} from {}, the last {} s ago ({})", one.messages, one.messages == 1 ? "" : "s",
@@ -74,13 +86,17 @@ class Rules {
             if (one.reason == "bad_mac1") {
                 add(Kind::kWrongServerKey,
                     fmt::format("Somebody where peer {} was uses the public key of another server.", name_), seen,
-                    fmt::format("give the client our public key: vpnctl profile {} {}", id_, name_));
+                    fmt::format("if it is the peer, and no other device behind that address, give it our public key: "
+                                "vpnctl profile {} {}",
+                                id_, name_));
                 return;
             }
             if (one.reason == "unknown_peer") {
                 add(Kind::kUnknownClientKey,
                     fmt::format("Somebody where peer {} was uses a key that nobody has here: {}...", name_, one.who),
-                    seen, "compare it with public_key of the peer; the client may have made a new key");
+                    seen,
+                    "if it is the peer, and no other device behind that address, compare it with public_key of the "
+                    "peer; the client may have made a new key");
                 return;
             }
         }
@@ -88,7 +104,8 @@ class Rules {
 
     void client_clock() {
         const ipc::PeerActivity& activity = peer_.activity;
-        if (activity.refused_as_old == 0 || is_past(activity.refused_at)) return;
+        if (activity.refused_as_old == 0 || age_of(activity.refused_at) > kLately) return;
+        if (!is_silent_since(activity.refused_at)) return;
         const std::string seen =
             fmt::format("{} handshakes refused, the last {} s ago; it showed {} s since 1970 before",
                         activity.refused_as_old, age_of(activity.refused_at), activity.newest_seconds);
@@ -124,9 +141,10 @@ class Rules {
         const ipc::PeerActivity& activity = peer_.activity;
         if (!activity.source_refused || activity.source_refused->is_link_local()) return;
         const auto before = facts_.before.find(name_);
-        const bool grew = before != facts_.before.end() && before->second.sources_refused < activity.sources_refused;
-        const bool has_none = peer_.received_seconds.value_or(UINT32_MAX) > kTrafficLately;
-        if (!grew && !(has_none && activity.sources_refused >= kStrayPackets)) return;
+        if (before == facts_.before.end() || before->second.sources_refused >= activity.sources_refused) return;
+        // A stray one is every device's. One of a peer that somebody complains of, and that answers nothing, is more.
+        const bool is_more = activity.sources_refused - before->second.sources_refused >= kStrayPackets;
+        if (!is_more && (facts_.peer != name_ || answers_pings())) return;
         add(Kind::kSourceRefused,
             fmt::format("Peer {} sends packets from {}, which is not among its allowed_ips here.", name_,
                         to_string(*activity.source_refused)),
@@ -134,36 +152,46 @@ class Rules {
             "add the network to allowed_ips of the peer, or set the client's address to the one that it has here");
     }
 
+    [[nodiscard]] bool answers_pings() const {
+        const auto found = facts_.probes.find(name_);
+        return found != facts_.probes.end() &&
+               std::any_of(found->second.begin(), found->second.end(),
+                           [](const Probe& probe) { return !probe.sizes.empty() && probe.sizes.front().answered; });
+    }
+
     // Pings are answered, but not the large ones; or nothing is.
     void probes() {
         const auto found = facts_.probes.find(name_);
-        bool is_answered = false;
-        if (found != facts_.probes.end()) {
-            for (const Probe& probe : found->second) is_answered = probe_sizes(probe) || is_answered;
-        }
-        if (!is_answered && found != facts_.probes.end()) return_path();
+        if (found == facts_.probes.end()) return;
+        for (const Probe& probe : found->second) probe_sizes(probe);
+        const bool is_lost = std::all_of(found->second.begin(), found->second.end(), [](const Probe& probe) {
+            return probe.sizes.empty() || probe.sizes.front().is_lost;
+        });
+        if (is_lost) return_path();
     }
 
-    // Whether the smallest was answered.
-    bool probe_sizes(const Probe& probe) {
-        if (probe.sizes.empty() || !probe.sizes.front().answered) return false;
+    void probe_sizes(const Probe& probe) {
+        if (probe.sizes.empty() || !probe.sizes.front().answered) return;
         const Probe::Size* largest = nullptr;
-        for (const Probe::Size& size : probe.sizes)
+        const Probe::Size* lost = nullptr;  // the largest of these
+        for (const Probe::Size& size : probe.sizes) {
             if (size.answered) largest = &size;
-        if (largest->bytes == probe.sizes.back().bytes) return true;
+            if (size.is_lost) lost = &size;
+        }
+        if (lost == nullptr || lost->bytes < largest->bytes) return;
         add(Kind::kMtuBlackHole,
             fmt::format("Packets to peer {} larger than {} bytes, or the answers to them, are lost on the way.", name_,
                         largest->bytes),
-            fmt::format("{} answers pings of {} bytes, not of {}", to_string(probe.to), largest->bytes,
-                        probe.sizes.back().bytes),
+            fmt::format("{} answers pings of {} bytes, not of {}", to_string(probe.to), largest->bytes, lost->bytes),
             fmt::format("set mtu = {} in [stack] and [clients] of the customer's file, and at the client",
                         largest->bytes));
-        return true;
     }
 
     void return_path() {
         const auto sent = facts_.sent_before.find(name_);
         if (!peer_.activity.has_session || sent == facts_.sent_before.end() || sent->second > kTrafficLately) return;
+        // It may be that nobody but whoever asked before sent anything.
+        if (facts_.pinged_before && *facts_.pinged_before <= sent->second + kOfPings) return;
         const std::uint32_t received = peer_.received_seconds.value_or(UINT32_MAX);
         if (received <= sent->second + kAnswerPatience || received <= kTrafficLately) return;
         if (peer_.activity.sources_refused > 0) return;  // it does send
@@ -172,7 +200,8 @@ class Rules {
             fmt::format("the last packet to it went {} s ago, {}; it does not answer pings", sent->second,
                         peer_.received_seconds ? fmt::format("the last one from it came {} s ago", received)
                                                : std::string("from it none ever came")),
-            "look at the client's AllowedIPs (they must have the networks of this side), its routes and its firewall");
+            "look at the client's AllowedIPs (they must have the networks of this side), its routes and its firewall; "
+            "a device that nobody uses now, and that answers no pings, looks the same");
     }
 
     void previous_key() {

@@ -47,7 +47,7 @@ def test_a_client_with_the_key_of_another_server(town, visit):
     office.client.peers[0].public_key = wireguard_go.new_key().public
     office.client.configure()
     office.ping(timeout=1, check=False)
-    netlab.wait_until(lambda: "wrong_server_key" in findings(town, customer.id, "branch"), 10, "it is named")
+    netlab.wait_until(lambda: "wrong_server_key" in findings(town, customer.id, "branch"), 40, "it is named")
     found = findings(town, customer.id, "branch")["wrong_server_key"]
     assert office.place.ipv4 in found["evidence"] and "vpnctl profile" in found["advice"]
 

@@ -23,7 +23,7 @@ class PeerBook {
     struct Entry {
         std::optional<Endpoint> endpoint;  // where it was last
         std::vector<WallTime> port_moves;  // when that got another port and nothing else: the latest
-        WallTime refused_at{};             // a handshake that it began, as old or too soon; 0: none
+        WallTime refused_at{};             // a handshake that it began, as old; 0: none
     };
 
     // It is there now.

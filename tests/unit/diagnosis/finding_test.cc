@@ -49,6 +49,11 @@ ipc::RefusedSender refused(const char* reason, const char* from) {
     return out;
 }
 
+// It is not heard of: its client cannot get in.
+void silence(Facts& facts) {
+    facts.peers[0].received_seconds = 40;
+}
+
 struct Case {
     const char* what;
     std::function<void(Facts&)> change;
@@ -60,7 +65,7 @@ const std::vector<Case>& cases() {
         {"a healthy peer", [](Facts&) {}, {}},
         {"one that answers no pings, and is otherwise well",
          [](Facts& facts) {
-             facts.probes["graz"] = {{*parse_ip("10.0.0.2"), {{84}, {1420}}}};
+             facts.probes["graz"] = {{*parse_ip("10.0.0.2"), {{84, false, true}, {1420}}}};
          },
          {}},
         {"one that is switched off, and nobody asked for it",
@@ -78,10 +83,23 @@ const std::vector<Case>& cases() {
          {Kind::kSilent}},
         {"the key of another server, from where the peer was, by another port",
          [](Facts& facts) {
+             silence(facts);
              facts.peers[0].activity.latest_handshake = at(kNow - 400);
              facts.refused = {refused("bad_mac1", "203.0.113.7:51999")};
          },
          {Kind::kWrongServerKey}},
+        {"the same behind the address of a peer that is well",
+         [](Facts& facts) {
+             facts.refused = {refused("bad_mac1", "203.0.113.7:51999"), refused("unknown_peer", "203.0.113.7:51998")};
+         },
+         {}},
+        {"a single message of that kind",
+         [](Facts& facts) {
+             silence(facts);
+             facts.refused = {refused("bad_mac1", "203.0.113.7:51999")};
+             facts.refused[0].messages = 1;
+         },
+         {}},
         {"the same from elsewhere is a stranger's",
          [](Facts& facts) { facts.refused = {refused("bad_mac1", "203.0.113.8:40000")}; },
          {}},
@@ -98,21 +116,47 @@ const std::vector<Case>& cases() {
          },
          {}},
         {"a key that nobody has here",
-         [](Facts& facts) { facts.refused = {refused("unknown_peer", "203.0.113.7:40000")}; },
+         [](Facts& facts) {
+             silence(facts);
+             facts.refused = {refused("unknown_peer", "203.0.113.7:40000")};
+         },
          {Kind::kUnknownClientKey}},
         {"keys that do not fit",
          [](Facts& facts) {
              facts.refused = {refused("bad_response", "203.0.113.9:40000")};
              facts.refused[0].customer = "acme";
              facts.refused[0].peer = "graz";
+             silence(facts);
          },
          {Kind::kPresharedKey}},
+        {"somebody claims to be a peer that is well",
+         [](Facts& facts) {
+             facts.refused = {refused("bad_initiation", "203.0.113.9:40000")};
+             facts.refused[0].customer = "acme";
+             facts.refused[0].peer = "graz";
+         },
+         {}},
         {"a clock in the past",
          [](Facts& facts) {
+             silence(facts);
              facts.peers[0].activity.refused_as_old = 3;
              facts.peers[0].activity.refused_at = at(kNow - 2);
          },
          {Kind::kClientClock}},
+        {"an old handshake of a peer that is well: somebody sends it again",
+         [](Facts& facts) {
+             facts.peers[0].activity.refused_as_old = 3;
+             facts.peers[0].activity.refused_at = at(kNow - 2);
+         },
+         {}},
+        {"a clock in the past, an hour ago",
+         [](Facts& facts) {
+             facts.peers[0].activity.latest_handshake = at(kNow - 9'000);
+             facts.peers[0].received_seconds.reset();
+             facts.peers[0].activity.refused_as_old = 3;
+             facts.peers[0].activity.refused_at = at(kNow - 3'600);
+         },
+         {}},
         {"a clock that was, and a handshake since",
          [](Facts& facts) {
              facts.peers[0].activity.refused_as_old = 3;
@@ -140,8 +184,22 @@ const std::vector<Case>& cases() {
          {}},
         {"wrong sources, now",
          [](Facts& facts) {
+             facts.peers[0].activity.sources_refused = 3;
+             facts.peers[0].activity.source_refused = parse_ip("10.9.9.9");
+         },
+         {Kind::kSourceRefused}},
+        {"a stray one, now",
+         [](Facts& facts) {
              facts.peers[0].activity.sources_refused = 1;
              facts.peers[0].activity.source_refused = parse_ip("10.9.9.9");
+         },
+         {}},
+        {"one of a peer that somebody asked about, and that answers nothing",
+         [](Facts& facts) {
+             facts.peer = "graz";
+             facts.peers[0].activity.sources_refused = 1;
+             facts.peers[0].activity.source_refused = parse_ip("10.9.9.9");
+             facts.probes["graz"] = {{*parse_ip("10.0.0.2"), {{84, false, true}, {1420}}}};
          },
          {Kind::kSourceRefused}},
         {"a stray one of before",
@@ -156,26 +214,52 @@ const std::vector<Case>& cases() {
              facts.peers[0].activity.source_refused = parse_ip("fe80::1");
          },
          {}},
-        {"wrong sources, and nothing else",
+        {"wrong sources of before, of an idle device",
          [](Facts& facts) {
              facts.peers[0].activity.sources_refused = facts.before["graz"].sources_refused = 5;
              facts.peers[0].activity.source_refused = parse_ip("10.9.9.9");
              facts.peers[0].received_seconds.reset();
-             facts.probes["graz"] = {{*parse_ip("10.0.0.2"), {{84}, {1420}}}};
+             facts.probes["graz"] = {{*parse_ip("10.0.0.2"), {{84, false, true}, {1420}}}};
          },
-         {Kind::kSourceRefused}},
+         {}},
         {"large pings are lost",
-         [](Facts& facts) { facts.probes["graz"][0].sizes.back().answered = false; },
+         [](Facts& facts) {
+             facts.probes["graz"][0].sizes.back() = {1420, false, true};
+         },
          {Kind::kMtuBlackHole}},
+        {"a large ping was not tried often enough",
+         [](Facts& facts) { facts.probes["graz"][0].sizes.back().answered = false; },
+         {}},
+        {"one in the middle is lost, and a larger one is not",
+         [](Facts& facts) {
+             facts.probes["graz"][0].sizes[1] = {1280, false, true};
+         },
+         {}},
         {"packets go there and none comes",
          [](Facts& facts) {
-             facts.probes["graz"] = {{*parse_ip("10.0.0.2"), {{84}, {1420}}}};
+             facts.probes["graz"] = {{*parse_ip("10.0.0.2"), {{84, false, true}, {1420}}}};
              facts.peers[0].received_seconds.reset();
+         },
+         {Kind::kNoReturnPath}},
+        {"the same, but only the pings of the one who asked before had been sent",
+         [](Facts& facts) {
+             facts.probes["graz"] = {{*parse_ip("10.0.0.2"), {{84, false, true}, {1420}}}};
+             facts.peers[0].received_seconds = 200;
+             facts.sent_before["graz"] = 20;
+             facts.pinged_before = 20;
+         },
+         {}},
+        {"the same, and somebody sent something since",
+         [](Facts& facts) {
+             facts.probes["graz"] = {{*parse_ip("10.0.0.2"), {{84, false, true}, {1420}}}};
+             facts.peers[0].received_seconds = 200;
+             facts.sent_before["graz"] = 2;
+             facts.pinged_before = 20;
          },
          {Kind::kNoReturnPath}},
         {"the same, but nothing had been sent",
          [](Facts& facts) {
-             facts.probes["graz"] = {{*parse_ip("10.0.0.2"), {{84}, {1420}}}};
+             facts.probes["graz"] = {{*parse_ip("10.0.0.2"), {{84, false, true}, {1420}}}};
              facts.peers[0].received_seconds.reset();
              facts.sent_before.clear();
          },
@@ -279,7 +363,7 @@ TEST_CASE("each trouble is named, and what is none is not") {
 
 TEST_CASE("a black hole says what passed, and an attempt what its peer offered") {
     Facts facts = healthy();
-    facts.probes["graz"][0].sizes.back().answered = false;
+    facts.probes["graz"][0].sizes.back() = {1420, false, true};
     const auto found = findings_of(facts);
     REQUIRE(found.size() == 1);
     CHECK(found[0].evidence == "10.0.0.2 answers pings of 1280 bytes, not of 1420");
