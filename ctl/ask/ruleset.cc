@@ -157,9 +157,15 @@ void put_expressions(nlmsghdr* to, const nlattr* list) {
     mnl_attr_nest_end(to, all);
 }
 
+// What was written to the space, in as much memory as it takes: there are thousands of them.
+std::vector<char> message_in(const std::vector<char>& space) {
+    const auto length = reinterpret_cast<const nlmsghdr*>(space.data())->nlmsg_len;
+    return {space.begin(), space.begin() + length};
+}
+
 // A message of this type with the attributes of another, but for those that only the kernel gives.
 std::vector<char> copy_of(const nlmsghdr& from, int type, int flags, const std::vector<int>& wanted) {
-    std::vector<char> space(kMessageSpace);
+    static thread_local std::vector<char> space(kMessageSpace);
     nlmsghdr* const out = begin(space, type, family_of(from), flags);
     for (const nlattr* one : attributes_of(from)) {
         const int kind = mnl_attr_get_type(one);
@@ -175,8 +181,7 @@ std::vector<char> copy_of(const nlmsghdr& from, int type, int flags, const std::
             put_copy(out, one);
         }
     }
-    space.resize(out->nlmsg_len);
-    return space;
+    return message_in(space);
 }
 
 bool is_ours(const nlmsghdr& message) {
@@ -401,6 +406,11 @@ std::optional<TraceStep> parse_trace(const nlmsghdr& message) {
     if (mnl_nlmsg_get_payload_len(&message) < sizeof(nfgenmsg)) return std::nullopt;
     const Attributes all = attributes_of(message);
     TraceStep out;
+    out.id = static_cast<std::uint32_t>(number_of(find(all, NFTA_TRACE_ID)));
+    if (const nlattr* const header = find(all, NFTA_TRACE_NETWORK_HEADER)) {
+        const auto* const bytes = static_cast<const std::uint8_t*>(mnl_attr_get_payload(header));
+        out.network.assign(bytes, bytes + mnl_attr_get_payload_len(header));
+    }
     out.table = text_of(find(all, NFTA_TRACE_TABLE));
     out.chain = text_of(find(all, NFTA_TRACE_CHAIN));
     out.handle = number_of(find(all, NFTA_TRACE_RULE_HANDLE));

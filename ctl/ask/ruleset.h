@@ -25,6 +25,8 @@ struct Ruleset {
 
 // What one rule, or the policy of a chain, did with a packet.
 struct TraceStep {
+    std::uint32_t id = 0;               // of the packet, while it goes in or out; another one's may follow
+    std::vector<std::uint8_t> network;  // its IP header, in the first message of each chain; else empty
     std::string table;
     std::string chain;
     std::uint64_t handle = 0;   // of the rule; 0: it was the policy, or the chain's end

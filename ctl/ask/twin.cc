@@ -21,6 +21,7 @@
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -36,7 +37,10 @@ namespace {
 
 constexpr std::size_t kMostRoutes = 5'000;
 constexpr std::size_t kSpace = 65'536;
-constexpr int kPatience = 40;  // milliseconds; the kernel is done before write() returns, nearly always
+// Milliseconds. The kernel is done before write() returns, nearly always; until it has begun, more may go by.
+constexpr int kPatience = 100;
+constexpr int kPatienceToBegin = 1'000;
+constexpr int kTurn = 5;
 constexpr std::uint8_t kIcmp = 1;
 constexpr std::uint8_t kTcp = 6;
 constexpr std::uint8_t kIcmpv6 = 58;
@@ -89,7 +93,8 @@ Result<std::vector<Device>> read_devices() {
     const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> all(first, &::freeifaddrs);
     std::vector<Device> out;
     for (const ifaddrs* one = first; one != nullptr; one = one->ifa_next) {
-        const std::string name = one->ifa_name;
+        std::string name = one->ifa_name;
+        name.resize(std::min(name.size(), name.find(':')));  // an address may have a label of its own: "eth0:1"
         if (name == "lo" || (one->ifa_flags & IFF_UP) == 0) continue;
         auto found = std::find_if(out.begin(), out.end(), [&](const Device& device) { return device.name == name; });
         if (found == out.end()) found = out.insert(out.end(), Device{name, mtu_of(name), {}});
@@ -204,23 +209,28 @@ struct Twin::State {
         return {};
     }
 
-    void take_trace(std::vector<Step>& out) const {
+    // Everything that was traced since.
+    std::vector<TraceStep> take_trace() const {
+        std::vector<TraceStep> out;
         std::vector<char> bytes(kSpace);
         while (true) {
             const ssize_t got = ::recv(mnl_socket_get_fd(trace.get()), bytes.data(), bytes.size(), MSG_DONTWAIT);
-            if (got <= 0) return;
+            if (got <= 0) return out;
             int left = static_cast<int>(got);
             const auto* message = reinterpret_cast<const nlmsghdr*>(bytes.data());
             for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
-                auto step = parse_trace(*message);
-                if (!step) continue;
-                const auto text = texts.find(step->handle);
-                out.push_back({std::move(*step), text == texts.end() || step->handle == 0 ? "" : text->second});
+                if (auto step = parse_trace(*message)) out.push_back(std::move(*step));
             }
         }
     }
 
-    Status inject(const std::string& device, const std::vector<std::uint8_t>& packet) const {
+    [[nodiscard]] std::string text_of(const TraceStep& step) const {
+        const auto text = texts.find(step.handle);
+        return text == texts.end() || step.handle == 0 ? "" : text->second;
+    }
+
+    // False: the stack did not even begin to send it.
+    Result<bool> inject(const std::string& device, const std::vector<std::uint8_t>& packet) const {
         ssize_t sent = -1;
         if (device.empty()) {
             const bool is_v4 = packet[0] >> 4 == 4;
@@ -232,13 +242,14 @@ struct Twin::State {
             // Its rules dropped it, or there is no route: that is an answer.
             if (sent < 0 && (errno == EPERM || errno == ENETUNREACH || errno == EHOSTUNREACH || errno == EACCES ||
                              errno == EINVAL || errno == ENETDOWN))
-                return {};
+                return false;
         } else {
             const auto found = devices.find(device);
             if (found == devices.end()) return fail(ErrorCode::kNotFound, "the stack has no device " + device);
             sent = ::write(found->second.get(), packet.data(), packet.size());
         }
-        return sent < 0 ? Status(fail_errno("send a packet into the copy of the stack", errno)) : Status();
+        if (sent < 0) return fail_errno("send a packet into the copy of the stack", errno);
+        return true;
     }
 };
 
@@ -259,6 +270,18 @@ bool is_same(const std::vector<std::uint8_t>& packet, const std::vector<std::uin
         return false;
     // By its last bytes, which no translation touches.
     return std::equal(packet.end() - 4, packet.end(), sent.end() - 4);
+}
+
+// From a packet's IP header on, as it was sent: the kernel talks in the copy too.
+bool is_header_of(const std::vector<std::uint8_t>& network, const std::vector<std::uint8_t>& sent) {
+    const bool is_v4 = sent[0] >> 4 == 4;
+    const std::size_t at = is_v4 ? 12 : 8;  // of the addresses
+    const std::size_t size = is_v4 ? 8 : 32;
+    return network.size() >= at + size && network[0] >> 4 == sent[0] >> 4 &&
+           protocol_of(network) == protocol_of(sent) &&
+           std::equal(network.begin() + static_cast<std::ptrdiff_t>(at),
+                      network.begin() + static_cast<std::ptrdiff_t>(at + size),
+                      sent.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
 bool is_refusal(const std::vector<std::uint8_t>& packet, const std::vector<std::uint8_t>& sent) {
@@ -303,16 +326,18 @@ Result<Twin> Twin::make(const std::string& customer, std::vector<Route> routes, 
 
 Result<Twin::Seen> Twin::send(const std::string& device, const std::vector<std::uint8_t>& packet) {
     Seen out;
-    std::vector<Step> before;
-    state_->take_trace(before);
+    (void)state_->take_trace();
     std::vector<std::uint8_t> space(kSpace);
     for (const auto& [name, fd] : state_->devices)
         while (::read(fd.get(), space.data(), space.size()) > 0) continue;
-    WARREN_TRY(state_->inject(device, packet));
+    const auto was_sent = state_->inject(device, packet);
+    if (!was_sent) return tl::unexpected<Error>(was_sent.error());
     std::vector<pollfd> ready;
     for (const auto& [name, fd] : state_->devices) ready.push_back({fd.get(), POLLIN, 0});
+    std::set<std::uint32_t> ids;  // by which the kernel traces it
     // What stays here shows nowhere, so the wait is short where nothing comes.
-    for (int waited = 0; waited < kPatience && out.out_device.empty() && out.refusal.empty(); waited += 5) {
+    const auto patience = [&] { return out.steps.empty() && *was_sent ? kPatienceToBegin : kPatience; };
+    for (int waited = 0; waited < patience() && out.out_device.empty() && out.refusal.empty(); waited += kTurn) {
         for (const auto& [name, fd] : state_->devices) {
             ssize_t got = 0;
             while ((got = ::read(fd.get(), space.data(), space.size())) > 0) {
@@ -325,13 +350,20 @@ Result<Twin::Seen> Twin::send(const std::string& device, const std::vector<std::
                 }
             }
         }
-        state_->take_trace(out.steps);
+        for (TraceStep& step : state_->take_trace()) {
+            if (is_header_of(step.network, packet)) ids.insert(step.id);
+            if (!ids.contains(step.id)) continue;
+            std::string text = state_->text_of(step);
+            out.steps.push_back({std::move(step), std::move(text)});
+        }
         const bool is_over = std::any_of(out.steps.begin(), out.steps.end(), [](const Step& one) {
             return one.step.verdict == 0 || (one.step.table == kTraceTable && one.step.chain == "input");
         });
         if (!out.out_device.empty() || !out.refusal.empty() || is_over) break;
-        (void)::poll(ready.data(), ready.size(), 5);
+        (void)::poll(ready.data(), ready.size(), kTurn);
     }
+    if (*was_sent && out.steps.empty() && out.out_device.empty() && out.refusal.empty())
+        return fail(ErrorCode::kUnavailable, "the kernel does not say what it did with the packet; try again");
     return out;
 }
 
