@@ -28,6 +28,7 @@ struct Owner {
     const ipc::PeerSnapshot* peer = nullptr;
     const ipc::ConnectionSnapshot* connection = nullptr;
     Prefix by{};
+    bool is_leased = false;  // out of the connection's pool: of one of its sessions, or of none
     [[nodiscard]] bool is_found() const { return peer != nullptr || connection != nullptr; }
     [[nodiscard]] std::string name() const { return peer != nullptr ? peer->settings.name : connection->settings.name; }
 };
@@ -39,17 +40,37 @@ Owner owner_of(const IpAddress& address, const WayFacts& facts) {
     };
     for (const ipc::PeerSnapshot& peer : facts.peers) {
         for (const Prefix& prefix : peer.settings.allowed_ips)
-            if (is_better(prefix)) out = {&peer, nullptr, prefix};
+            if (is_better(prefix)) out = {&peer, nullptr, prefix, false};
     }
     for (const ipc::ConnectionSnapshot& connection : facts.connections) {
         for (const ipc::IpsecChild& child : connection.settings.children) {
-            for (const Prefix& prefix : child.remote)
-                if (is_better(prefix)) out = {nullptr, &connection, prefix};
+            for (const Prefix& prefix : child.routes.empty() ? child.remote : child.routes)
+                if (is_better(prefix)) out = {nullptr, &connection, prefix, false};
         }
         for (const Prefix& prefix : connection.settings.pool)
-            if (is_better(prefix)) out = {nullptr, &connection, prefix};
+            if (is_better(prefix)) out = {nullptr, &connection, prefix, true};
     }
     return out;
+}
+
+// A peer that has more prefixes than vpnd lists; null: there is none.
+const ipc::PeerSnapshot* cut_peer(const WayFacts& facts) {
+    const auto found = std::find_if(facts.peers.begin(), facts.peers.end(),
+                                    [](const ipc::PeerSnapshot& peer) { return peer.allowed_ips_left_out > 0; });
+    return found == facts.peers.end() ? nullptr : &*found;
+}
+
+bool has(const std::vector<Prefix>& selectors, const IpAddress& address) {
+    return std::any_of(selectors.begin(), selectors.end(), [&](const Prefix& one) { return one.contains(address); });
+}
+
+// One of its children is for packets between these two. A side without selectors is that of a leased address.
+bool is_selected(const ipc::ConnectionSnapshot& connection, const IpAddress& ours, const IpAddress& theirs) {
+    const auto& children = connection.settings.children;
+    return std::any_of(children.begin(), children.end(), [&](const ipc::IpsecChild& child) {
+        return (child.local.empty() || has(child.local, ours)) &&
+               (child.remote.empty() ? has(connection.settings.pool, theirs) : has(child.remote, theirs));
+    });
 }
 
 bool is_own(const IpAddress& address, const ipc::CustomerSnapshot& customer) {
@@ -111,10 +132,37 @@ class Judge {
             return true;
         }
         const Owner owner = owner_of(from, facts_);
-        if (!owner.is_found())
-            return stop("source_not_allowed", fmt::format("no peer has {} among its allowed_ips", to_string(from)));
+        if (!owner.is_found()) return nobody("source_not_allowed", from);
         note("from", session_text(owner));
+        if (owner.peer != nullptr && owner.peer->activity.is_expired)
+            return stop("peer_expired", fmt::format("peer {} has expired", owner.name()));
+        if (owner.connection == nullptr) return true;
+        if (owner.is_leased && owner.connection->sessions == 0) return not_leased("source_not_allowed", owner, from);
+        if (!is_selected(*owner.connection, facts_.packet.to, from))
+            return stop("selector_mismatch", not_selected(owner, facts_.packet.to, from));
         return true;
+    }
+
+    bool nobody(std::string reason, const IpAddress& address) {
+        if (const ipc::PeerSnapshot* const peer = cut_peer(facts_)) {
+            way_.reason = "not_known";
+            way_.sentence = fmt::format(
+                "it is not known: no peer shows {} among its allowed_ips, but {} of peer {} are "
+                "not shown",
+                to_string(address), peer->allowed_ips_left_out, peer->settings.name);
+            return false;
+        }
+        return stop(std::move(reason), fmt::format("no peer has {} among its allowed_ips", to_string(address)));
+    }
+
+    bool not_leased(std::string reason, const Owner& owner, const IpAddress& address) {
+        return stop(std::move(reason), fmt::format("{} is of the pool of connection {}, and nobody has it now",
+                                                   to_string(address), owner.name()));
+    }
+
+    [[nodiscard]] static std::string not_selected(const Owner& owner, const IpAddress& ours, const IpAddress& theirs) {
+        return fmt::format("no child of connection {} is for packets between {} here and {} there", owner.name(),
+                           to_string(ours), to_string(theirs));
     }
 
     bool through_the_kernel() {
@@ -188,17 +236,16 @@ class Judge {
         } else if (passage.out_device != kTunnelDevice) {
             (void)pass("device " + passage.out_device, fmt::format("it leaves by device {}", passage.out_device));
         } else {
-            (void)into_tunnel(after.to);
+            (void)into_tunnel(after.from, after.to);
         }
     }
 
-    bool into_tunnel(const IpAddress& to) {
+    bool into_tunnel(const IpAddress& from, const IpAddress& to) {
         const Owner owner = owner_of(to, facts_);
-        if (!owner.is_found())
-            return stop("no_peer_for_destination", fmt::format("no peer has {} among its allowed_ips", to_string(to)));
+        if (!owner.is_found()) return nobody("no_peer_for_destination", to);
         note("to", session_text(owner));
         note("mtu", fmt::format("packets up to {} bytes", facts_.customer.settings.mtu));
-        if (owner.connection != nullptr) return into_connection(owner);
+        if (owner.connection != nullptr) return into_connection(owner, from, to);
         const ipc::PeerActivity& activity = owner.peer->activity;
         const std::string name = "peer " + owner.name();
         if (activity.is_expired) return stop("peer_expired", name + " has expired");
@@ -212,11 +259,16 @@ class Judge {
                                       to_string(*activity.endpoint)));
     }
 
-    bool into_connection(const Owner& owner) {
+    bool into_connection(const Owner& owner, const IpAddress& from, const IpAddress& to) {
         const std::string name = "connection " + owner.name();
-        if (owner.connection->state == ipc::ConnectionState::kUp) return pass(name, "it goes to " + name);
-        return stop("no_endpoint", fmt::format("{} is down{}{}", name, owner.connection->reason.empty() ? "" : ": ",
-                                               owner.connection->reason));
+        if (owner.is_leased && owner.connection->sessions == 0) return not_leased("no_peer_for_destination", owner, to);
+        if (owner.connection->state != ipc::ConnectionState::kUp)
+            return stop("no_endpoint", fmt::format("{} is down{}{}", name, owner.connection->reason.empty() ? "" : ": ",
+                                                   owner.connection->reason));
+        if (!is_selected(*owner.connection, from, to))
+            return stop("no_child_for_packet", not_selected(owner, from, to));
+        if (!owner.is_leased) return pass(name, "it goes to " + name);
+        return pass(name, fmt::format("it goes to {}, if one of its sessions has the address {}", name, to_string(to)));
     }
 
     [[nodiscard]] static std::string text_of_side(const IpAddress& address, std::uint16_t port) {

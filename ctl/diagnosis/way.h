@@ -74,7 +74,8 @@ struct Way {
     ImaginedPacket packet;
     std::vector<WayPart> parts;
     bool passes = false;
-    std::string reason;    // a drop reason of vpnd, "firewall", "route", "source" or "suspended"; "": it passes
+    // A drop reason of vpnd, "firewall", "route", "source", "suspended" or "not_known"; "": it passes.
+    std::string reason;
     std::string rule;      // of the firewall, that decided; "": none
     std::string sentence;  // the verdict
     std::string end;       // where it ends: "peer graz", "handoff", "stack", "device NAME"; "": nowhere

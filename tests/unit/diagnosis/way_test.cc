@@ -148,6 +148,72 @@ TEST_CASE("translations are told, and the peer is that of the new destination") 
     CHECK(told == std::vector<std::string>{"source becomes 10.0.0.1:40000", "destination becomes 10.0.0.2:8443"});
 }
 
+TEST_CASE("who has expired sends nothing, and what is not shown is not known") {
+    WayFacts all = facts();
+    all.peers[0].activity.is_expired = true;
+    CHECK(way_of(all).reason == "peer_expired");
+    all = facts();
+    all.packet.from = *parse_ip("10.0.0.99");
+    all.peers[1].allowed_ips_left_out = 3;
+    const Way from = way_of(all);
+    CHECK_FALSE(from.passes);
+    CHECK(from.reason == "not_known");
+    all = facts();
+    all.packet.to = *parse_ip("10.8.0.1");
+    all.passage.out_device = "vpn0";
+    all.peers[1].allowed_ips_left_out = 3;
+    CHECK(way_of(all).sentence ==
+          "it is not known: no peer shows 10.8.0.1 among its allowed_ips, but 3 of peer depot are not shown");
+}
+
+TEST_CASE("a connection takes what one of its children is for, in both directions") {
+    WayFacts all = facts();
+    ipc::ConnectionSnapshot linz;
+    linz.settings.name = "linz";
+    linz.state = ipc::ConnectionState::kUp;
+    linz.sessions = 1;
+    linz.settings.children = {
+        {"lan", {*parse_prefix("10.42.0.0/24")}, {*parse_prefix("10.5.0.0/16")}, {*parse_prefix("10.5.1.0/24")}}};
+    all.connections = {linz};
+    all.routes.push_back({*parse_prefix("10.5.1.0/24"), "unicast", "vpn0"});
+    all.packet = packet("10.5.1.9", "10.42.0.10");
+    CHECK(way_of(all).passes);
+    all.packet = packet("10.5.1.9", "10.43.0.10");
+    CHECK(way_of(all).reason == "selector_mismatch");
+
+    all.in_device = "lan0";
+    all.passage.out_device = "vpn0";
+    all.packet = packet("10.42.0.10", "10.5.1.9");
+    CHECK(way_of(all).end == "connection linz");
+    all.passage.after = packet("10.43.0.10", "10.5.1.9");
+    CHECK(way_of(all).reason == "no_child_for_packet");
+    // Among the peer's selectors, but not routed to it.
+    all.passage.after = packet("10.42.0.10", "10.5.2.9");
+    CHECK(way_of(all).reason == "no_peer_for_destination");
+}
+
+TEST_CASE("an address of a pool is a session's, or nobody's") {
+    WayFacts all = facts();
+    ipc::ConnectionSnapshot road;
+    road.settings.name = "road";
+    road.state = ipc::ConnectionState::kUp;
+    road.settings.pool = {*parse_prefix("10.9.0.0/24")};
+    road.settings.children = {{"all", {*parse_prefix("0.0.0.0/0")}, {}, {}}};
+    all.connections = {road};
+    all.routes.push_back({*parse_prefix("10.9.0.0/24"), "unicast", "vpn0"});
+    all.packet = packet("10.9.0.5", "10.42.0.10");
+    CHECK(way_of(all).reason == "source_not_allowed");
+    all.connections[0].sessions = 2;
+    CHECK(way_of(all).passes);
+    all.in_device = "lan0";
+    all.passage.out_device = "vpn0";
+    all.packet = packet("10.42.0.10", "10.9.0.5");
+    CHECK(way_of(all).sentence ==
+          "it passes: it goes to connection road, if one of its sessions has the address 10.9.0.5");
+    all.connections[0].sessions = 0;
+    CHECK(way_of(all).reason == "no_peer_for_destination");
+}
+
 TEST_CASE("an imagined packet becomes bytes and is known again; its answer goes the other way") {
     for (const std::uint8_t protocol : {kTcp, kUdp, kIcmp}) {
         ImaginedPacket sent = packet("10.0.0.2", "10.42.0.10");
