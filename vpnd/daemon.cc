@@ -245,6 +245,7 @@ void Daemon::carry_out(Now now, Changes changes) {
     for (Changes::SwapView& swap : changes.swap_views) {
         control_->post(swap.worker, io::SwapCustomer{std::move(swap.view), io::open_tun(std::move(swap.tun))});
     }
+    if (!changes.swap_views.empty()) capture_->note_generation();  // workers that are new to its customer
     for (const Changes::PutPeer& put : changes.put_peers) {
         const auto [customer, peer] = customers_.find(put.peer);
         service_of(put.listener).put_peer(now, *customer, *peer);

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <optional>
 #include <utility>
 
 #include "base/log.h"
+#include "vpnd/io/clock.h"
 
 namespace warren::vpnd {
 
@@ -45,8 +47,10 @@ void Capture::start(const std::string& customer, const std::string& peer, Unique
     const auto refuse = [&sink](const std::string& why) { sink->say(ipc::CaptureKind::kRefused, why); };
     if (is_running()) {
         const HeldCustomer* const busy = find();
+        const auto age = std::chrono::duration_cast<std::chrono::seconds>(io::read_clock().instant - began_).count();
         return refuse("a capture of customer " + (busy == nullptr ? std::string("?") : busy->settings.id) +
-                      " runs already; there is one at a time");
+                      " has run for " + std::to_string(age) +
+                      " s, and there is one at a time; the log says who asked for it (capture_requested)");
     }
     const auto found = customers_->customers().find(customer);
     if (found == customers_->customers().end()) return refuse("vpnd does not serve customer " + customer);
@@ -56,6 +60,7 @@ void Capture::start(const std::string& customer, const std::string& peer, Unique
     if (!only) return refuse("customer " + customer + " has no peer and no connection " + peer);
     if (const Status added = loop_.add(sink->fd(), 0); !added) return refuse(added.error().what);
     sink_ = std::move(sink);
+    began_ = io::read_clock().instant;
     // Before the first packet.
     sink_->say(ipc::CaptureKind::kStarted, customer);
     post_taps(found->second, *only);
@@ -63,7 +68,13 @@ void Capture::start(const std::string& customer, const std::string& peer, Unique
 }
 
 void Capture::run() {
+    if (ended_ != nullptr && ended_->say(ipc::CaptureKind::kEnded, ended_why_)) let_go();
     if (is_running() && is_hung_up(sink_->fd())) end("the reader hung up");
+}
+
+void Capture::let_go() {
+    if (ended_ != nullptr) loop_.remove(ended_->fd());
+    ended_.reset();
 }
 
 void Capture::note_generation() {
@@ -76,7 +87,7 @@ void Capture::note_generation() {
 }
 
 void Capture::forget(CustomerIndex customer) {
-    if (is_running() && customer == customer_) end("the customer is gone");
+    if (is_running() && customer == customer_ && find() == nullptr) end("the customer is gone");
 }
 
 const HeldCustomer* Capture::find() const {
@@ -122,8 +133,14 @@ void Capture::end(const std::string& why) {
          {"reason", why},
          {"packets", std::to_string(sink_->sent())},
          {"lost", std::to_string(sink_->lost())}});
-    sink_->say(ipc::CaptureKind::kEnded, why);
-    loop_.remove(sink_->fd());
+    if (sink_->say(ipc::CaptureKind::kEnded, why)) {
+        loop_.remove(sink_->fd());
+    } else {
+        let_go();
+        ended_ = sink_;
+        ended_why_ = why;
+        loop_.change(ended_->fd(), 0, EPOLLOUT);
+    }
     sink_.reset();
     customer_ = CustomerIndex{};
 }

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "base/time.h"
 #include "vpnd/customers/customer_set.h"
 #include "vpnd/io/control_worker.h"
 #include "vpnd/io/event_loop.h"
@@ -23,11 +24,11 @@ class Capture {
     [[nodiscard]] int fd() const { return loop_.fd(); }
     // Begins, or tells the reader why not.
     void start(const std::string& customer, const std::string& peer, UniqueFd socket);
-    // Notices that the reader hung up.
+    // Notices that the reader hung up, or has room for the end of the one before.
     void run();
-    // Another generation is in force: the customer may have other peers and listeners.
+    // The customer may have other peers, listeners and workers. Behind the messages that tell the workers so.
     void note_generation();
-    // Before its index may be another's.
+    // It leaves a worker, or all: before its index may be another's.
     void forget(CustomerIndex customer);
 
     [[nodiscard]] bool is_running() const { return sink_ != nullptr; }
@@ -40,6 +41,7 @@ class Capture {
     [[nodiscard]] std::optional<std::vector<PeerIndex>> peers_of(const HeldCustomer& customer) const;
     void post_taps(const HeldCustomer& customer, const std::vector<PeerIndex>& only);
     void end(const std::string& why);
+    void let_go();
 
     io::EventLoop loop_;
     io::ControlWorker* control_;
@@ -48,6 +50,10 @@ class Capture {
     std::shared_ptr<CaptureSink> sink_;
     CustomerIndex customer_;
     std::string peer_;  // "": all
+    Instant began_ = kLongAgo;
+    // The latest whose reader had no room for its end, until it has or hangs up.
+    std::shared_ptr<CaptureSink> ended_;
+    std::string ended_why_;
 };
 
 }  // namespace warren::vpnd

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "vpnd/io/clock.h"
 
@@ -59,14 +60,14 @@ bool CaptureSink::take(const io::TapRecord& tapped) {
     return true;
 }
 
-void CaptureSink::say(ipc::CaptureKind kind, std::string_view note) {
+bool CaptureSink::say(ipc::CaptureKind kind, std::string_view note) {
     ipc::CaptureRecord record;
     record.kind = kind;
     record.at = io::read_clock().wall;
     record.sent = sent();
     record.lost = lost();
     record.note = cut(note);
-    (void)send(record);
+    return send(record) || errno != EAGAIN;
 }
 
 bool CaptureSink::send(const ipc::CaptureRecord& record) {

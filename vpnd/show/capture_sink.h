@@ -18,8 +18,9 @@ class CaptureSink final : public io::TapSink {
 
     bool take(const io::TapRecord& record) override;
     void lose(std::uint64_t packets) override { lost_.fetch_add(packets, std::memory_order_relaxed); }
-    // A record without a packet; it is not counted.
-    void say(ipc::CaptureKind kind, std::string_view note);
+    // A record without a packet; it is not counted. False: there is no room now, say it again when the socket is
+    // writable; else it was said, or nobody listens any more.
+    bool say(ipc::CaptureKind kind, std::string_view note);
 
     [[nodiscard]] int fd() const { return socket_.get(); }
     [[nodiscard]] std::uint64_t sent() const { return sent_.load(std::memory_order_relaxed); }
