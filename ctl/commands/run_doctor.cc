@@ -39,6 +39,7 @@ constexpr std::size_t kAddressesOfPeer = 2;
 constexpr std::size_t kSmallPing = 84;
 constexpr milliseconds kPokePatience{200};
 constexpr milliseconds kPokeStep{20};
+constexpr std::size_t kMostPoked = 8;  // one by one
 
 WallTime wall_now() {
     return {std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count()};
@@ -52,36 +53,58 @@ std::uint64_t dropped(const ipc::SnapshotHeader& header) {
     return sum;
 }
 
-// A datagram that nobody understands is counted by whoever gets it.
-std::optional<bool> comes_through(const std::string& run_dir, std::uint16_t port) {
+// A datagram that nobody understands is counted by whoever gets it. Whether so many more were, after each port got one;
+// nothing: it was not tried.
+std::optional<bool> come_through(const std::string& run_dir, const std::vector<std::uint16_t>& ports) {
     const auto count = [&run_dir]() -> std::optional<std::uint64_t> {
         const auto snapshot = fetch_snapshot(run_dir, {"", false});
         return snapshot ? std::optional(dropped(snapshot->header)) : std::nullopt;
     };
     const auto before = count();
-    if (!before || !poke_udp_port(port)) return std::nullopt;
+    if (!before) return std::nullopt;
+    for (const std::uint16_t port : ports)
+        if (!poke_udp_port(port)) return std::nullopt;
     for (milliseconds waited{}; waited < kPokePatience; waited += kPokeStep) {
         std::this_thread::sleep_for(kPokeStep);
         const auto after = count();
-        if (after && *after > *before) return true;
+        if (after && *after >= *before + ports.size()) return true;
     }
     return false;
 }
 
-diagnosis::MachineFacts machine_facts(const Invocation& invocation, const Snapshot& snapshot) {
+// All at once; where not all came through, some one by one.
+void poke(const std::string& run_dir, std::vector<diagnosis::Listener>& listeners) {
+    std::vector<std::uint16_t> ports;
+    for (const diagnosis::Listener& one : listeners)
+        if (one.is_bound) ports.push_back(one.listener.port);
+    if (ports.empty()) return;
+    const auto all = come_through(run_dir, ports);
+    std::size_t tried = 0;
+    for (diagnosis::Listener& one : listeners) {
+        if (!one.is_bound) continue;
+        if (all == true || ports.size() == 1) {
+            one.comes_through = all;
+        } else if (tried++ < kMostPoked) {
+            one.comes_through = come_through(run_dir, {one.listener.port});
+        }
+    }
+}
+
+// Of the first so many customers.
+diagnosis::MachineFacts machine_facts(const Invocation& invocation, const Snapshot& snapshot, std::size_t customers) {
     diagnosis::MachineFacts out;
     out.now = wall_now();
     std::map<ipc::ListenerId, ipc::ListenerSnapshot> listeners;
-    for (const CustomerStatus& customer : snapshot.customers) {
+    for (std::size_t i = 0; i < customers; ++i) {
+        const CustomerStatus& customer = snapshot.customers[i];
         for (const ipc::ListenerSnapshot& one : customer.customer.listeners) listeners[one.id] = one;
         out.peers.insert(out.peers.end(), customer.peers.begin(), customer.peers.end());
     }
     for (const auto& [id, listener] : listeners) {
         if (listener.protocol != ipc::Protocol::kUdp || listener.port == 0) continue;
-        diagnosis::Listener one{listener, is_udp_port_bound(listener.port), std::nullopt};
-        if (one.is_bound) one.comes_through = comes_through(invocation.run_dir, listener.port);
-        out.listeners.push_back(std::move(one));
+        out.listeners.push_back({listener, is_udp_port_bound(listener.port), std::nullopt});
     }
+    poke(invocation.run_dir, out.listeners);
     return out;
 }
 
@@ -266,9 +289,9 @@ int run_doctor(const Invocation& invocation, Output& output) {
     if (!snapshot) return complain_of(snapshot.error(), customer, output);
     if (!customer.empty() && snapshot->customers.size() != 1)
         return complain_of(Error{ErrorCode::kNotFound, "no such customer"}, customer, output);
-    std::vector<diagnosis::Finding> findings = diagnosis::findings_of(machine_facts(invocation, *snapshot));
-    // Customers at the same time, as each takes a moment.
     const std::size_t examined = std::min(snapshot->customers.size(), kMostCustomers);
+    std::vector<diagnosis::Finding> findings = diagnosis::findings_of(machine_facts(invocation, *snapshot, examined));
+    // Customers at the same time, as each takes a moment.
     const std::size_t peers = std::clamp(kPeersInAll / std::max<std::size_t>(examined, 1), kLeastPeers, kMostPeers);
     std::vector<Result<std::vector<diagnosis::Finding>>> results(examined);
     std::vector<std::thread> threads;

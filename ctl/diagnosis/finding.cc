@@ -36,7 +36,8 @@ constexpr std::array<std::string_view, kKinds> kNames{"port_unreachable",
 // A clock of before this program was written is wrong. 2026-01-01.
 constexpr std::int64_t kOldest = 1'767'225'600;
 constexpr std::uint32_t kClockTolerance = 300;  // seconds
-constexpr std::size_t kAgreeing = 2;            // clients that our clock is behind of
+constexpr std::uint32_t kClockLately = 3'600;   // likewise
+constexpr std::size_t kAgreeing = 2;            // clients that our clock is behind of, and more than those that agree
 
 std::string port_text(const ipc::ListenerSnapshot& listener) {
     return fmt::format("{}/{}", listener.port, listener.protocol == ipc::Protocol::kTcp ? "tcp" : "udp");
@@ -98,14 +99,17 @@ std::vector<Finding> findings_of(const MachineFacts& facts) {
     for (const Listener& one : facts.listeners) add_listener(one, out);
     const std::int64_t now = facts.now.nanoseconds / std::nano::den;
     std::vector<std::string> ahead;
+    std::size_t shown = 0;  // clients that showed their clocks lately
     for (const ipc::PeerSnapshot& peer : facts.peers) {
+        if (peer.latest_handshake_seconds.value_or(UINT32_MAX) > kClockLately) continue;
+        ++shown;
         if (peer.ahead_seconds > kClockTolerance) ahead.push_back(peer.settings.name);
     }
-    if (now < kOldest || ahead.size() >= kAgreeing) {
+    if (now < kOldest || (ahead.size() >= kAgreeing && 2 * ahead.size() > shown)) {
         out.push_back({Kind::kMachineClock, "", "", "The clock of this machine is behind.",
                        now < kOldest ? "it shows a time before this program was written"
-                                     : fmt::format("the clocks of {} clients are ahead of it, such as {}", ahead.size(),
-                                                   ahead.front()),
+                                     : fmt::format("the clocks of {} clients of {} are ahead of it, such as {}",
+                                                   ahead.size(), shown, ahead.front()),
                        "set it, and let it follow a time server: timedatectl"});
     }
     return out;

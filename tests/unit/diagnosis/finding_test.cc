@@ -406,11 +406,17 @@ TEST_CASE("ports and the clock are the machine's") {
     facts.now = at(1'000'000);
     CHECK(kinds_of(findings_of(facts)) == std::vector<Kind>{Kind::kMachineClock});
     facts.now = at(kNow);
-    facts.peers.resize(2);
+    facts.peers.resize(3);
+    for (ipc::PeerSnapshot& peer : facts.peers) peer.latest_handshake_seconds = 60;
     facts.peers[0].ahead_seconds = 4'000;
     CHECK(findings_of(facts).empty());  // one client's clock may be wrong
     facts.peers[1].ahead_seconds = 4'000;
     CHECK(kinds_of(findings_of(facts)) == std::vector<Kind>{Kind::kMachineClock});
+    facts.peers.resize(5, facts.peers[2]);
+    CHECK(findings_of(facts).empty());  // most of them agree with ours
+    facts.peers.resize(2);
+    facts.peers[0].latest_handshake_seconds = 90'000;  // it showed that long ago
+    CHECK(findings_of(facts).empty());
 }
 
 TEST_CASE("every kind has a name of its own") {
