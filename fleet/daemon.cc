@@ -53,9 +53,9 @@ Daemon::~Daemon() {
 Status Daemon::run(const std::function<Status()>& confine) {
     lane_ = std::make_unique<Lane>(
         Lane::Options{options_.run_dir + "/fleet.sock", options_.directory,
-                      options_.settings.uses_bird ? options_.settings.bird_socket : "", [this](GroupNumber group) {
-                          gateway_.call([this, group] {
-                              with_machine([&](Actions& out) { machine_.stopped(boot_time(), group, out); });
+                      options_.settings.uses_bird ? options_.settings.bird_socket : "", [this](GroupNumber group, std::uint64_t number) {
+                          gateway_.call([this, group, number] {
+                              with_machine([&](Actions& out) { machine_.stopped(boot_time(), group, number, out); });
                           });
                       }});
     auto control = Control::listen(options_.socket, [this](const ipc::ControlRequest& request) {
@@ -293,7 +293,7 @@ void Daemon::write_states(const std::map<std::string, PeerPlaces>& places) {
 // --- stackd --------------------------------------------------------------------------------------
 
 void Daemon::perform(const Serve& serve) {
-    Lane::Wish wish{serve.group, true, serve.epoch, serve.until, options_.settings.addresses_of(serve.group), ""};
+    Lane::Wish wish{serve.group, true, 0, serve.epoch, serve.until, options_.settings.addresses_of(serve.group), ""};
     if (begun_.emplace(serve.group, boot_time()).second) {
         wish.seen = seen_text(serve.group);
         log(LogLevel::kInfo, "group_served",
@@ -307,6 +307,7 @@ void Daemon::perform(const Stop& stop) {
     log(LogLevel::kInfo, "group_stopped", {{"group", std::to_string(stop.group)}});
     Lane::Wish wish;
     wish.group = stop.group;
+    wish.number = stop.number;
     lane_->push(std::move(wish));
 }
 

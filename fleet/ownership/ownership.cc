@@ -110,9 +110,10 @@ void Ownership::lapse(Instant now, Actions& out) {
     while (!serving_.empty()) stop(serving_.begin()->first, out);
 }
 
-void Ownership::stop(GroupNumber group, Actions& out) {
+std::uint64_t Ownership::stop(GroupNumber group, Actions& out) {
     serving_.erase(group);
-    out.emplace_back(Stop{group});
+    out.emplace_back(Stop{group, ++number_});
+    return number_;
 }
 
 void Ownership::send_read(Instant now, Actions& out) {
@@ -290,9 +291,9 @@ void Ownership::drain(Instant now, bool drains, Actions& out) {
     settle(now, out);
 }
 
-void Ownership::stopped(Instant now, GroupNumber group, Actions& out) {
+void Ownership::stopped(Instant now, GroupNumber group, std::uint64_t number, Actions& out) {
     lapse(now, out);
-    if (giving_ && giving_->group == group) giving_->is_stopped = true;
+    if (giving_ && giving_->group == group && giving_->stop == number) giving_->is_stopped = true;
     settle(now, out);
 }
 
@@ -319,9 +320,8 @@ void Ownership::give(Instant now, Actions& out) {
 }
 
 void Ownership::begin_giving(Instant now, GroupNumber number, const std::string& to, Actions& out) {
-    giving_ = Giving{number, to, now};
     groups_[number].is_given = true;
-    stop(number, out);
+    giving_ = Giving{number, to, now, stop(number, out)};
 }
 
 // --- for people ----------------------------------------------------------------------------------

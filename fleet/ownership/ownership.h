@@ -53,9 +53,11 @@ struct Serve {
     std::uint64_t epoch = 0;
     Instant until;
 };
-// Answered by Ownership::stopped().
+// Answered by Ownership::stopped() with its number. It follows all Serves of the group that came before it, and those
+// that were not carried out yet are not any more.
 struct Stop {
     GroupNumber group = 0;
+    std::uint64_t number = 0;
 };
 using Action = std::variant<SendBeat, Read, Change, Serve, Stop>;
 using Actions = std::vector<Action>;
@@ -117,8 +119,8 @@ class Ownership {
     void beat_seen(Instant now, const std::string& node, const ReadAnswer::Beat& beat, Revision revision, Actions& out);
     // The watch broke off, or skipped something.
     void read_again(Instant now, Actions& out);
-    // The group is not served any more.
-    void stopped(Instant now, GroupNumber group, Actions& out);
+    // The Stop with that number was carried out, and no Serve that came before it will be.
+    void stopped(Instant now, GroupNumber group, std::uint64_t number, Actions& out);
 
     // An operator's wishes. Why not; "": it is begun.
     [[nodiscard]] std::string move(Instant now, GroupNumber group, const std::string& to, Actions& out);
@@ -171,13 +173,14 @@ class Ownership {
         GroupNumber group = 0;
         std::string to;
         Instant since;
+        std::uint64_t stop = 0;  // the number of the Stop: an earlier one proves nothing, since a Serve followed it
         bool is_stopped = false;
     };
 
     void settle(Instant now, Actions& out);
     void lapse(Instant now, Actions& out);
     void serve_all(Actions& out);
-    void stop(GroupNumber group, Actions& out);
+    std::uint64_t stop(GroupNumber group, Actions& out);  // its number
     void take(Instant now, Actions& out);
     void give(Instant now, Actions& out);
     void begin_giving(Instant now, GroupNumber group, const std::string& to, Actions& out);

@@ -115,6 +115,8 @@ Lane::~Lane() {
 
 void Lane::push(Wish wish) {
     const std::lock_guard lock(mutex_);
+    if (!wish.serves)
+        std::erase_if(waiting_, [&](const Wish& other) { return other.group == wish.group && other.serves; });
     const auto last =
         std::find_if(waiting_.rbegin(), waiting_.rend(), [&](const Wish& other) { return other.group == wish.group; });
     if (last != waiting_.rend() && last->serves && wish.serves) {
@@ -184,7 +186,7 @@ void Lane::carry_out(const Wish& wish) {
                                                             : std::string();
     if (std::exchange(complaints_[wish.group], complaint) != complaint && !complaint.empty())
         log(LogLevel::kError, "stackd_refused", {{"group", std::to_string(wish.group)}, {"reason", complaint}});
-    if (!wish.serves && complaint.empty()) options_.stopped(wish.group);
+    if (!wish.serves && complaint.empty()) options_.stopped(wish.group, wish.number);
 }
 
 }  // namespace warren::fleet

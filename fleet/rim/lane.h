@@ -30,11 +30,13 @@ class Lane {
         std::string fleet_socket;                  // stackd's
         std::string directory;                     // ours
         std::string bird_socket;                   // "": there is no BIRD
-        std::function<void(GroupNumber)> stopped;  // called on the lane's thread
+        // Called on the lane's thread, with the number of the Stop.
+        std::function<void(GroupNumber, std::uint64_t number)> stopped;
     };
     struct Wish {
         GroupNumber group = 0;
         bool serves = false;
+        std::uint64_t number = 0;  // of a Stop
         std::uint64_t epoch = 0;
         Instant until;
         std::vector<IpAddress> addresses;
@@ -45,7 +47,7 @@ class Lane {
     Lane(const Lane&) = delete;
     Lane& operator=(const Lane&) = delete;
 
-    // Any thread. A later wish to serve a group takes the place of one that waits.
+    // Any thread. A later wish to serve a group takes the place of one that waits, and one to stop it drops that.
     void push(Wish wish);
 
   private:

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 #include <utility>
+#include <variant>
 
 namespace warren::fleet::testing {
 
@@ -40,7 +41,9 @@ struct Node {
     std::uint64_t life = 0;  // of the machine; answers to an earlier one are lost
     Time paused_until = 0;
     Time cut_until = 0;
-    Time lane = 0;  // requests to stackd go one after the other
+    std::deque<std::variant<Serve, Stop>> lane;  // requests to stackd go one after the other
+    bool is_lane_busy = false;
+    std::map<GroupNumber, std::uint64_t> last_stop;
     std::map<GroupNumber, Served> served;
     ReadAnswer view;  // what watches have told it
     Revision fake_revision = 1'000'000;
@@ -146,6 +149,7 @@ class World {
         } else {  // fleetd ends and is started again; stackd goes on
             node.machine = std::make_unique<Ownership>(settings_of(node));
             ++node.life;
+            node.lane.clear();  // what stackd has got it does all the same
         }
         later(length + random_time(3 * kSecond, 30 * kSecond), [this, &node] { fault(node); });
     }
@@ -279,32 +283,66 @@ class World {
 
     // --- stackd and the kernel -------------------------------------------------------------------
 
-    void to_stackd(Node& node, std::function<void()> what) {
-        node.lane = std::max(node.lane, now_ + random_time(1e5, 2e7));
-        later(node.lane - now_, std::move(what));
-    }
+    // Mostly quick, sometimes as slow as a stackd that has very much to do.
+    Time lane_delay() { return now_ > calm_ || chance() < 0.98 ? random_time(1e5, 2e7) : random_time(0, 6 * kSecond); }
 
+    // As fleetd's lane: a Serve takes the place of one that waits and is the group's last, and a Stop drops it.
     void perform(Node& node, const Serve& serve) {
-        to_stackd(node, [this, &node, serve] {
-            Served& served = node.served[serve.group];
-            const Duration left = serve.until - node.local(now_);
-            if (left < seconds(1) || (served.is_on && serve.until <= served.asked_until)) return;
-            served.asked_until = serve.until;
-            const Duration whole = std::chrono::floor<seconds>(left);
-            served.until = now_ + node.true_span(whole) + random_time(0, 4e8);
-            turn(node, serve.group, true);
-            if (!rules_.kernel_ends_it) return;
-            later(served.until - now_, [this, &node, group = serve.group] {
-                if (node.served[group].until <= now_) turn(node, group, false);
-            });
-        });
+        for (auto last = node.lane.rbegin(); last != node.lane.rend(); ++last) {
+            if (const auto* stop = std::get_if<Stop>(&*last); stop != nullptr && stop->group == serve.group) break;
+            auto* waiting = std::get_if<Serve>(&*last);
+            if (waiting == nullptr || waiting->group != serve.group) continue;
+            *waiting = serve;
+            return;
+        }
+        node.lane.emplace_back(serve);
+        run_lane(node);
     }
 
     void perform(Node& node, const Stop& stop) {
-        to_stackd(node, [this, &node, stop, life = node.life] {
-            turn(node, stop.group, false);
-            if (node.life != life) return;
-            on(node, [this, &node, stop](Actions& out) { node.machine->stopped(node.local(now_), stop.group, out); });
+        node.last_stop[stop.group] = stop.number;
+        if (rules_.stop_follows_serves) {
+            std::erase_if(node.lane, [&](const auto& waiting) {
+                const auto* serve = std::get_if<Serve>(&waiting);
+                return serve != nullptr && serve->group == stop.group;
+            });
+        }
+        node.lane.emplace_back(stop);
+        run_lane(node);
+    }
+
+    void run_lane(Node& node) {
+        if (node.is_lane_busy || node.lane.empty()) return;
+        node.is_lane_busy = true;
+        const auto request = node.lane.front();
+        node.lane.pop_front();
+        later(lane_delay(), [this, &node, request, life = node.life] {
+            std::visit([&](const auto& one) { reach_stackd(node, one, life); }, request);
+            node.is_lane_busy = false;
+            run_lane(node);
+        });
+    }
+
+    void reach_stackd(Node& node, const Serve& serve, std::uint64_t /*life*/) {
+        Served& served = node.served[serve.group];
+        const Duration left = serve.until - node.local(now_);
+        if (left < seconds(1) || (served.is_on && serve.until <= served.asked_until)) return;
+        served.asked_until = serve.until;
+        const Duration whole = std::chrono::floor<seconds>(left);
+        served.until = now_ + node.true_span(whole) + random_time(0, 4e8);
+        turn(node, serve.group, true);
+        if (!rules_.kernel_ends_it) return;
+        later(served.until - now_, [this, &node, group = serve.group] {
+            if (node.served[group].until <= now_) turn(node, group, false);
+        });
+    }
+
+    void reach_stackd(Node& node, const Stop& stop, std::uint64_t life) {
+        turn(node, stop.group, false);
+        if (node.life != life) return;
+        const std::uint64_t number = rules_.stop_follows_serves ? stop.number : node.last_stop[stop.group];
+        on(node, [this, &node, group = stop.group, number](Actions& out) {
+            node.machine->stopped(node.local(now_), group, number, out);
         });
     }
 
