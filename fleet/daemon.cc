@@ -24,6 +24,7 @@ constexpr Duration kPatience = seconds(5);     // for etcd
 constexpr Duration kFollowPause = seconds(1);  // between two looks at vpnd's peers
 constexpr int kLooksPerRoster = 10;            // of these, one asks which customers a group has
 constexpr int kStackdPatience = 5;
+constexpr int kProbePatience = 2;
 constexpr std::size_t kPlaceSize = 100;         // of a peer's place in a request, about
 constexpr std::size_t kMostStates = 1'000'000;  // bytes: etcd takes requests of 1.5 MB
 constexpr Duration kReturning = seconds(180);   // until then a peer without a session may only be on its way
@@ -48,6 +49,7 @@ Daemon::Daemon(Options options)
 Daemon::~Daemon() {
     is_over_ = true;
     if (follower_.joinable()) follower_.join();
+    if (prober_.joinable()) prober_.join();
 }
 
 Status Daemon::run(const std::function<Status()>& confine) {
@@ -56,6 +58,14 @@ Status Daemon::run(const std::function<Status()>& confine) {
                       options_.settings.uses_bird ? options_.settings.bird_socket : "", [this](GroupNumber group, std::uint64_t number) {
                           gateway_.call([this, group, number] {
                               with_machine([&](Actions& out) { machine_.stopped(boot_time(), group, number, out); });
+                          });
+                      },
+                      [this](GroupNumber group, bool is_done) {
+                          gateway_.call([this, group, is_done] {
+                              with_machine([&](Actions& out) {
+                                  if (is_done) machine_.stackd_answered(boot_time(), out);
+                                  machine_.served(boot_time(), group, is_done, out);
+                              });
                           });
                       }});
     auto control = Control::listen(options_.socket, [this](const ipc::ControlRequest& request) {
@@ -70,6 +80,7 @@ Status Daemon::run(const std::function<Status()>& confine) {
     if (!control) return tl::unexpected<Error>(control.error());
     control_ = std::move(*control);
     follower_ = std::thread([this] { follow_peers(); });
+    prober_ = std::thread([this] { follow_stackd(); });
     WARREN_TRY(confine());
     log(LogLevel::kInfo, "service_started", {{"node", options_.settings.node}});
     read_states();
@@ -117,7 +128,8 @@ void Daemon::perform(const SendBeat& beat) {
     const std::int64_t wall =
         std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
     const std::string body =
-        beat_request(options_.settings.node, beat.fence, {beat.number, wall, machine_.is_draining()});
+        beat_request(options_.settings.node, beat.fence,
+                     {beat.number, wall, machine_.is_draining(), machine_.can_serve(boot_time())});
     const Instant sent = boot_time();
     gateway_.ask(kTransactionTarget, body, kPatience, [this, beat, sent](const Result<std::string>& text) {
         const auto answer = text ? parse_answer(*text) : tl::unexpected<Error>(text.error());
@@ -251,8 +263,7 @@ void Daemon::follow_peers() {
             gateway_.call([this, customers] { customers_ = customers; });
         }
         if (reader.update()) gateway_.call([this, places = reader.places()] { write_states(places); });
-        for (Duration slept{}; slept < kFollowPause && !is_over_; slept += milliseconds(100))
-            std::this_thread::sleep_for(milliseconds(100));
+        pause(kFollowPause);
     }
 }
 
@@ -292,6 +303,31 @@ void Daemon::write_states(const std::map<std::string, PeerPlaces>& places) {
 
 // --- stackd --------------------------------------------------------------------------------------
 
+void Daemon::pause(Duration length) const {
+    for (Duration slept{}; slept < length && !is_over_; slept += milliseconds(100))
+        std::this_thread::sleep_for(milliseconds(100));
+}
+
+// It answers this also while it applies a configuration.
+void Daemon::follow_stackd() {
+    ipc::ControlRequest request;
+    request.verb = ipc::ControlVerb::kGroupStatus;
+    std::string problem;
+    for (; !is_over_; pause(kFollowPause)) {
+        const auto reply = ask_stackd(options_.run_dir + "/fleet.sock", request, kProbePatience);
+        const std::string now = reply ? "" : reply.error().what;
+        if (std::exchange(problem, now) != now) {
+            if (reply) {
+                log(LogLevel::kInfo, "stackd_answers");
+            } else {
+                log(LogLevel::kError, "stackd_does_not_answer", {{"reason", now}});
+            }
+        }
+        if (!reply) continue;
+        gateway_.call([this] { with_machine([&](Actions& out) { machine_.stackd_answered(boot_time(), out); }); });
+    }
+}
+
 void Daemon::perform(const Serve& serve) {
     Lane::Wish wish{serve.group, true, 0, serve.epoch, serve.until, options_.settings.addresses_of(serve.group), ""};
     if (begun_.emplace(serve.group, boot_time()).second) {
@@ -320,8 +356,9 @@ ControlReply Daemon::status() const {
         reply.texts.push_back({ipc::ControlText::Kind::kFact, "", std::move(text)});
     };
     for (const Ownership::NodeView& node : machine_.nodes(now)) {
-        fact(fmt::format("node {}: {}{}{}", node.name, node.is_alive ? "alive" : "gone",
-                         node.is_draining ? ", drains" : "", node.name == options_.settings.node ? ", this one" : ""));
+        fact(fmt::format("node {}: {}{}{}{}", node.name, node.is_alive ? "alive" : "gone",
+                         node.is_draining ? ", drains" : "",
+                         node.can_serve ? "" : ", cannot serve: its stackd does not answer", node.name == options_.settings.node ? ", this one" : ""));
     }
     for (const Ownership::GroupView& group : machine_.groups(now)) {
         std::string addresses;

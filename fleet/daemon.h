@@ -50,6 +50,10 @@ class Daemon {
     void take(const Watched& watched);
     void read_states();
     void learn(const StateChanged& state);
+    // On a thread: asks whether stackd is there.
+    void follow_stackd();
+    // Sleeps, or fleetd ends.
+    void pause(Duration length) const;
     // On a thread: reads who is where, and which customers each group has.
     void follow_peers();
     void write_states(const std::map<std::string, PeerPlaces>& places);
@@ -64,6 +68,7 @@ class Daemon {
     std::unique_ptr<Lane> lane_;
     std::unique_ptr<Control> control_;
     std::thread follower_;
+    std::thread prober_;
     std::atomic<bool> is_over_ = false;
     bool is_watching_ = false;
     std::string etcd_problem_;

@@ -38,6 +38,7 @@ void Ownership::learn(Instant now, const std::string& name, const ReadAnswer::Be
     if (revision < node.revision) return;
     node.revision = revision;
     node.is_draining = beat.is_draining;
+    node.can_serve = beat.can_serve;
     if (beat.changed == node.changed) return;
     node.changed = beat.changed;
     node.first_seen = now;
@@ -56,11 +57,10 @@ bool Ownership::is_alive(Instant now, const std::string& name) const {
 std::vector<std::string> Ownership::ranked(Instant now, GroupNumber group, const std::string& but) const {
     std::vector<std::string> names;
     for (const auto& [name, node] : nodes_) {
-        const bool drains = name == settings_.me ? is_draining_ : node.is_draining;
-        if (name != but && !drains && is_alive(now, name)) names.push_back(name);
+        if (name == settings_.me || name == but || node.is_draining || !node.can_serve) continue;
+        if (is_alive(now, name)) names.push_back(name);
     }
-    if (!nodes_.contains(settings_.me) && but != settings_.me && !is_draining_ && is_valid(now))
-        names.push_back(settings_.me);
+    if (but != settings_.me && !is_draining_ && can_serve(now) && is_valid(now)) names.push_back(settings_.me);
     std::sort(names.begin(), names.end(),
               [group](const auto& a, const auto& b) { return rank(group, a) > rank(group, b); });
     return names;
@@ -76,6 +76,7 @@ void Ownership::run(Instant now, Actions& out) {
 // waited for us while we did not run never hides that it ran out.
 void Ownership::settle(Instant now, Actions& out) {
     lapse(now, out);
+    if (began_ == kLongAgo) began_ = now;
     if (!read_awaited_ && (!has_read_ || !knows_fence_)) send_read(now, out);
     if (now - read_sent_ >= (read_awaited_ ? settings_.answer : settings_.again)) send_read(now, out);
     if (knows_fence_ && now >= beat_at_) {
@@ -84,7 +85,7 @@ void Ownership::settle(Instant now, Actions& out) {
     }
     if (change_ && now - change_->sent >= settings_.take) change_.reset();  // its answer is lost; a watch tells
     if (is_valid(now)) {
-        serve_all(out);
+        serve_all(now, out);
         give(now, out);
         take(now, out);
     }
@@ -95,7 +96,7 @@ void Ownership::plan_next(Instant now) {
     next_ = knows_fence_ ? beat_at_ : kNever;
     if (valid_until_ > now) next_ = std::min(next_, valid_until_);
     next_ = std::min(next_, read_sent_ + (read_awaited_ ? settings_.answer : settings_.again));
-    if (!is_valid(now) || !has_read_ || change_ || giving_) return;
+    if (!is_valid(now) || !has_read_ || change_ || giving_ || !can_serve(now)) return;
     for (const auto& [number, group] : groups_) {
         const Instant at = take_at(now, number, group);
         if (at > now) next_ = std::min(next_, at);
@@ -112,6 +113,7 @@ void Ownership::lapse(Instant now, Actions& out) {
 
 std::uint64_t Ownership::stop(GroupNumber group, Actions& out) {
     serving_.erase(group);
+    groups_[group].fails_since = kNever;
     out.emplace_back(Stop{group, ++number_});
     return number_;
 }
@@ -193,14 +195,15 @@ void Ownership::beat_seen(Instant now, const std::string& node, const ReadAnswer
     settle(now, out);
 }
 
-void Ownership::serve_all(Actions& out) {
-    for (const auto& [number, group] : groups_) {
+void Ownership::serve_all(Instant now, Actions& out) {
+    for (auto& [number, group] : groups_) {
         const auto served = serving_.find(number);
         const bool is_giving = giving_ && giving_->group == number;
         if (!may_serve(group) || is_giving) {
             if (served != serving_.end()) stop(number, out);
         } else if (served == serving_.end() || served->second != group.record.epoch) {
             serving_[number] = group.record.epoch;
+            group.fails_since = std::min(group.fails_since, now);
             out.emplace_back(Serve{number, group.record.epoch, valid_until_});
         }
     }
@@ -228,7 +231,7 @@ Instant Ownership::take_at(Instant now, GroupNumber number, const Group& group) 
 }
 
 void Ownership::take(Instant now, Actions& out) {
-    if (!has_read_) return;
+    if (!has_read_ || !can_serve(now)) return;
     for (const auto& [number, group] : groups_) {
         if (change_ || giving_) return;
         if (is_draining_ && group.record.owner != settings_.me) continue;
@@ -267,6 +270,28 @@ void Ownership::change_answered(Instant now, const ChangeAnswer& answer, Actions
     settle(now, out);
 }
 
+// --- stackd --------------------------------------------------------------------------------------
+
+void Ownership::stackd_answered(Instant now, Actions& out) {
+    lapse(now, out);
+    stackd_until_ = now + settings_.own;
+    settle(now, out);
+}
+
+void Ownership::served(Instant now, GroupNumber number, bool is_done, Actions& out) {
+    lapse(now, out);
+    if (const auto found = groups_.find(number); found != groups_.end() && serving_.contains(number))
+        found->second.fails_since = is_done ? kNever : std::min(found->second.fails_since, now);
+    settle(now, out);
+}
+
+bool Ownership::must_give(Instant now, GroupNumber number, const Group& group) const {
+    if (!has_read_ || group.record.owner != settings_.me) return false;
+    if (!can_serve(now) && now - began_ >= settings_.own) return true;
+    if (!serving_.contains(number)) return false;
+    return is_draining_ || (group.fails_since <= now && now - group.fails_since >= settings_.own);
+}
+
 // --- giving --------------------------------------------------------------------------------------
 
 std::string Ownership::move(Instant now, GroupNumber number, const std::string& to, Actions& out) {
@@ -279,7 +304,7 @@ std::string Ownership::move(Instant now, GroupNumber number, const std::string& 
     const std::string next = to.empty() ? order.front() : to;
     if (next == settings_.me) return "this node serves it already";
     if (std::find(order.begin(), order.end(), next) == order.end())
-        return "node " + next + " is not known, gives no sign of life, or drains";
+        return "node " + next + " is not known, gives no sign of life, drains, or cannot serve: its stackd does not answer";
     begin_giving(now, number, next, out);
     settle(now, out);
     return "";
@@ -312,11 +337,12 @@ void Ownership::give(Instant now, Actions& out) {
         }
         giving_.reset();
     }
-    if (!is_draining_ || giving_ || change_ || serving_.empty()) return;
-    const GroupNumber number = serving_.begin()->first;
-    const std::vector<std::string> order = ranked(now, number, settings_.me);
-    if (order.empty()) return;  // it stays here: nobody else could serve it
-    begin_giving(now, number, order.front(), out);
+    for (const auto& [number, group] : groups_) {
+        if (giving_ || change_) return;
+        if (!must_give(now, number, group)) continue;
+        const std::vector<std::string> order = ranked(now, number, settings_.me);
+        if (!order.empty()) begin_giving(now, number, order.front(), out);  // else nobody else could serve it
+    }
 }
 
 void Ownership::begin_giving(Instant now, GroupNumber number, const std::string& to, Actions& out) {
@@ -329,8 +355,9 @@ void Ownership::begin_giving(Instant now, GroupNumber number, const std::string&
 std::vector<Ownership::NodeView> Ownership::nodes(Instant now) const {
     std::vector<NodeView> out;
     for (const auto& [name, node] : nodes_) {
-        const bool drains = name == settings_.me ? is_draining_ : node.is_draining;
-        out.push_back({name, is_alive(now, name), drains, now - node.first_seen});
+        const bool is_me = name == settings_.me;
+        out.push_back({name, is_alive(now, name), is_me ? is_draining_ : node.is_draining,
+                       is_me ? can_serve(now) : node.can_serve, now - node.first_seen});
     }
     return out;
 }

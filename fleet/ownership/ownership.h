@@ -47,7 +47,7 @@ struct Change {
     std::string victim;  // "": it is given, or had no owner
     Revision beat_changed = 0;
 };
-// Serve the group, once more when it is served already, until `until` and no longer.
+// Serve the group, once more when it is served already, until `until` and no longer. Answered by Ownership::served().
 struct Serve {
     GroupNumber group = 0;
     std::uint64_t epoch = 0;
@@ -79,6 +79,7 @@ struct ReadAnswer {
     struct Beat {
         Revision changed = 0;
         bool is_draining = false;
+        bool can_serve = true;  // its stackd answers
     };
     std::map<std::string, Beat> beats;
 };
@@ -93,7 +94,7 @@ struct ChangeAnswer {
 //
 // A group is served while all hold: its record names us; our validity has not run out, which is counted from the
 // sending of the last beat that was accepted; since validity ran out last, or a beat was refused, all groups were read
-// anew; and we are not giving it away.
+// anew; and we are not giving it away. Without a stackd that answers nothing is taken, and what is owned is given away.
 class Ownership {
   public:
     struct Settings {
@@ -114,6 +115,10 @@ class Ownership {
     void beat_answered(Instant now, const BeatAnswer& answer, Actions& out);
     void read_answered(Instant now, const ReadAnswer& answer, Actions& out);
     void change_answered(Instant now, const ChangeAnswer& answer, Actions& out);
+    // stackd has answered something. For `own` from then on it is taken to be there.
+    void stackd_answered(Instant now, Actions& out);
+    // Whether stackd did it.
+    void served(Instant now, GroupNumber group, bool is_done, Actions& out);
     // From a watch. An older revision than what is known changes nothing.
     void group_seen(Instant now, GroupNumber group, const GroupRecord& record, Revision revision, Actions& out);
     void beat_seen(Instant now, const std::string& node, const ReadAnswer::Beat& beat, Revision revision, Actions& out);
@@ -131,6 +136,7 @@ class Ownership {
         std::string name;
         bool is_alive = false;
         bool is_draining = false;
+        bool can_serve = true;
         Duration beat_age{};
     };
     struct GroupView {
@@ -144,6 +150,7 @@ class Ownership {
     [[nodiscard]] bool is_valid(Instant now) const { return now < valid_until_; }
     [[nodiscard]] Instant valid_until() const { return valid_until_; }
     [[nodiscard]] bool is_draining() const { return is_draining_; }
+    [[nodiscard]] bool can_serve(Instant now) const { return now < stackd_until_; }
     [[nodiscard]] bool is_served(GroupNumber group) const { return serving_.contains(group); }
 
   private:
@@ -152,6 +159,7 @@ class Ownership {
         Revision revision = 0;  // at which that was known
         Instant first_seen;     // of `changed`
         bool is_draining = false;
+        bool can_serve = true;
     };
     struct Group {
         GroupRecord record;
@@ -161,6 +169,7 @@ class Ownership {
         // It was stopped to be given, and until its record has changed it is not served: the giving may still come
         // true, however late. A record that we want to serve all the same is written anew.
         bool is_given = false;
+        Instant fails_since = kNever;  // stackd was asked to serve it from then on, and has not
     };
     // A change of ours whose answer is awaited.
     struct InFlight {
@@ -179,7 +188,7 @@ class Ownership {
 
     void settle(Instant now, Actions& out);
     void lapse(Instant now, Actions& out);
-    void serve_all(Actions& out);
+    void serve_all(Instant now, Actions& out);
     std::uint64_t stop(GroupNumber group, Actions& out);  // its number
     void take(Instant now, Actions& out);
     void give(Instant now, Actions& out);
@@ -190,8 +199,10 @@ class Ownership {
     void learn(Instant now, GroupNumber group, const GroupRecord& record, Revision revision);
     void learn(Instant now, const std::string& node, const ReadAnswer::Beat& beat, Revision revision);
     [[nodiscard]] bool may_serve(const Group& group) const;
+    // Another node is to have the group, which is ours.
+    [[nodiscard]] bool must_give(Instant now, GroupNumber number, const Group& group) const;
     [[nodiscard]] bool is_alive(Instant now, const std::string& node) const;
-    // Nodes that may serve the group, the first by rank first; without `but` and those that drain.
+    // Nodes that may serve the group, the first by rank first; without `but` and those that drain or cannot.
     [[nodiscard]] std::vector<std::string> ranked(Instant now, GroupNumber group, const std::string& but) const;
     // When we take the group, as things are; kNever: not.
     [[nodiscard]] Instant take_at(Instant now, GroupNumber number, const Group& group) const;
@@ -214,6 +225,8 @@ class Ownership {
     std::optional<InFlight> change_;                // at most one
     std::optional<Giving> giving_;
     bool is_draining_ = false;
+    Instant began_ = kLongAgo;
+    Instant stackd_until_ = kLongAgo;  // it is taken to be there
 };
 
 // The rank of a node for a group: the higher comes first. The same on every node.

@@ -65,6 +65,11 @@ std::optional<std::string> text(const json* value) {
     return value->get<std::string>();
 }
 
+bool flag(const json& of, const char* name, bool otherwise) {
+    const json* value = member(of, name);
+    return value != nullptr && value->is_boolean() ? value->get<bool>() : otherwise;
+}
+
 std::optional<std::string> bytes(const json* value) {
     const auto encoded = text(value);
     return encoded ? from_base64(*encoded) : std::nullopt;
@@ -115,8 +120,7 @@ std::optional<GroupChanged> group_of(const KeyValue& from) {
 std::optional<BeatChanged> beat_of(const KeyValue& from) {
     const auto name = name_of(from.key, "beat");
     if (!name || !is_node_name(*name)) return std::nullopt;
-    const json* drain = member(from.value, "drain");
-    return BeatChanged{*name, {from.changed, drain != nullptr && drain->is_boolean() && drain->get<bool>()}};
+    return BeatChanged{*name, {from.changed, flag(from.value, "drain", false), flag(from.value, "serves", true)}};
 }
 
 std::optional<StateChanged> state_of(const KeyValue& from) {
@@ -159,7 +163,10 @@ bool is_node_name(std::string_view text) {
 // --- requests ------------------------------------------------------------------------------------
 
 std::string beat_request(const std::string& node, Revision fence, const Beat& beat) {
-    const json value{{"number", beat.number}, {"wall", beat.wall_milliseconds}, {"drain", beat.is_draining}};
+    const json value{{"number", beat.number},
+                     {"wall", beat.wall_milliseconds},
+                     {"drain", beat.is_draining},
+                     {"serves", beat.can_serve}};
     const json request{{"compare", json::array({compare(key_of("fence", node), fence)})},
                        {"success", json::array({put(key_of("beat", node), value)})}};
     return request.dump();

@@ -166,7 +166,7 @@ void Lane::carry_out(const Wish& wish) {
     ipc::ControlRequest request;
     request.group = wish.group;
     if (wish.serves) {
-        if (wish.until <= boot_time()) return;
+        if (wish.until <= boot_time()) return options_.served(wish.group, false);
         if (!wish.seen.empty()) {
             const std::string file = options_.directory + "/seen-" + std::to_string(wish.group);
             if (const Status written = write_file(file, wish.seen); !written)
@@ -186,7 +186,8 @@ void Lane::carry_out(const Wish& wish) {
                                                             : std::string();
     if (std::exchange(complaints_[wish.group], complaint) != complaint && !complaint.empty())
         log(LogLevel::kError, "stackd_refused", {{"group", std::to_string(wish.group)}, {"reason", complaint}});
-    if (!wish.serves && complaint.empty()) options_.stopped(wish.group, wish.number);
+    if (wish.serves) return options_.served(wish.group, complaint.empty());
+    if (complaint.empty()) options_.stopped(wish.group, wish.number);
 }
 
 }  // namespace warren::fleet

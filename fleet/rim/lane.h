@@ -27,11 +27,13 @@ namespace warren::fleet {
 class Lane {
   public:
     struct Options {
-        std::string fleet_socket;                  // stackd's
-        std::string directory;                     // ours
-        std::string bird_socket;                   // "": there is no BIRD
+        std::string fleet_socket;  // stackd's
+        std::string directory;     // ours
+        std::string bird_socket;   // "": there is no BIRD
         // Called on the lane's thread, with the number of the Stop.
         std::function<void(GroupNumber, std::uint64_t number)> stopped;
+        // Likewise, after each Serve: whether stackd did it.
+        std::function<void(GroupNumber, bool is_done)> served;
     };
     struct Wish {
         GroupNumber group = 0;

@@ -41,6 +41,7 @@ struct Node {
     std::uint64_t life = 0;  // of the machine; answers to an earlier one are lost
     Time paused_until = 0;
     Time cut_until = 0;
+    Time without_stackd_until = 0;
     std::deque<std::variant<Serve, Stop>> lane;  // requests to stackd go one after the other
     bool is_lane_busy = false;
     std::map<GroupNumber, std::uint64_t> last_stop;
@@ -130,7 +131,10 @@ class World {
     }
 
     void wake(Node& node) {
-        on(node, [this, &node](Actions& out) { node.machine->run(node.local(now_), out); });
+        on(node, [this, &node](Actions& out) {
+            node.machine->run(node.local(now_), out);
+            if (now_ >= node.without_stackd_until) node.machine->stackd_answered(node.local(now_), out);
+        });
         later(50'000'000, [this, &node] { wake(node); });
     }
 
@@ -140,12 +144,14 @@ class World {
         if (now_ > calm_ - Time{25} * 1'000'000'000) return;
         const Time length = random_time(1e8, chance() < 0.5 ? 8 * kSecond : 25 * kSecond);
         const double kind = chance();
-        if (kind < 0.45) {
+        if (kind < 0.4) {
             node.paused_until = now_ + length;
-        } else if (kind < 0.9) {
+        } else if (kind < 0.8) {
             node.cut_until = now_ + length;
             later(length,
                   [this, &node] { on(node, [&](Actions& out) { node.machine->read_again(node.local(now_), out); }); });
+        } else if (kind < 0.9) {
+            node.without_stackd_until = now_ + length;
         } else {  // fleetd ends and is started again; stackd goes on
             node.machine = std::make_unique<Ownership>(settings_of(node));
             ++node.life;
@@ -223,7 +229,8 @@ class World {
             BeatAnswer answer{beat.number, sent, beat.fence, 0, false};
             if (!rules_.compares_fence || store_.fences[node.name] == beat.fence) {
                 answer.accepted = true;
-                store_.beats[node.name] = {++store_.revision, node.machine->is_draining()};
+                store_.beats[node.name] = {++store_.revision, node.machine->is_draining(),
+                                           node.machine->can_serve(node.local(now_))};
                 tell_beat(node.name);
             }
             answer.revision = store_.revision;
@@ -323,10 +330,18 @@ class World {
         });
     }
 
-    void reach_stackd(Node& node, const Serve& serve, std::uint64_t /*life*/) {
+    void tell_served(Node& node, GroupNumber group, bool is_done) {
+        on(node, [this, &node, group, is_done](Actions& out) {
+            node.machine->served(node.local(now_), group, is_done, out);
+        });
+    }
+
+    void reach_stackd(Node& node, const Serve& serve, std::uint64_t life) {
         Served& served = node.served[serve.group];
         const Duration left = serve.until - node.local(now_);
-        if (left < seconds(1) || (served.is_on && serve.until <= served.asked_until)) return;
+        const bool is_done = left >= seconds(1) && now_ >= node.without_stackd_until;
+        if (node.life == life) tell_served(node, serve.group, is_done);
+        if (!is_done || (served.is_on && serve.until <= served.asked_until)) return;
         served.asked_until = serve.until;
         const Duration whole = std::chrono::floor<seconds>(left);
         served.until = now_ + node.true_span(whole) + random_time(0, 4e8);
@@ -338,6 +353,7 @@ class World {
     }
 
     void reach_stackd(Node& node, const Stop& stop, std::uint64_t life) {
+        if (now_ < node.without_stackd_until) return;
         turn(node, stop.group, false);
         if (node.life != life) return;
         const std::uint64_t number = rules_.stop_follows_serves ? stop.number : node.last_stop[stop.group];

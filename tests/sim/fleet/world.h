@@ -24,7 +24,8 @@ struct Rules {
     bool compares_beat = true;        // a take
     bool compares_fence = true;       // a beat
     bool reads_anew = true;           // after validity ran out
-    bool stop_follows_serves = true;  // an answer to an earlier Stop proves nothing, and no Serve comes after a later one
+    bool stop_follows_serves =
+        true;  // an answer to an earlier Stop proves nothing, and no Serve comes after a later one
 
     Duration take = std::chrono::seconds(6);
 };

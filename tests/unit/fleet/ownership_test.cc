@@ -1,0 +1,164 @@
+// One node's machine, alone with what it is told.
+#include "fleet/ownership/ownership.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <variant>
+
+namespace warren::fleet {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// Two nodes and one group: "vie-1" is ours, etcd does what it asks, and "vie-2" goes on beating.
+class Alone {
+  public:
+    explicit Alone(const std::string& owner) { groups_[0] = {owner, 1, 1}; }
+
+    bool has_stackd = true;  // it answers
+    bool does_serve = true;  // and does what it is asked
+    bool other_beats = true;
+    GroupRecord record() const { return groups_.at(0); }
+    std::size_t changes = 0;
+    std::size_t stops = 0;
+    bool is_served() const { return machine_.is_served(0); }
+    Ownership& machine() { return machine_; }
+    Instant now() const { return now_; }
+    // What the machine is told of the group by a watch.
+    void see(const GroupRecord& record) {
+        Actions out;
+        machine_.group_seen(now_, 0, record, record.changed, out);
+        carry_out(out);
+    }
+
+    void run(Duration length) {
+        for (const Instant end = now_ + length; now_ < end; now_ = now_ + milliseconds(100)) {
+            Actions out;
+            machine_.run(now_, out);
+            if (has_stackd) machine_.stackd_answered(now_, out);
+            if (other_beats && now_ >= other_at_) {
+                other_at_ = now_ + milliseconds(500);
+                beats_["vie-2"] = {++revision_};
+                machine_.beat_seen(now_, "vie-2", beats_["vie-2"], revision_, out);
+            }
+            carry_out(out);
+        }
+    }
+
+  private:
+    void carry_out(const Actions& actions) {
+        for (const Action& action : actions) {
+            Actions out;
+            std::visit([&](const auto& one) { perform(one, out); }, action);
+            carry_out(out);
+        }
+    }
+    void perform(const SendBeat& beat, Actions& out) {
+        beats_["vie-1"] = {++revision_, false, machine_.can_serve(now_)};
+        machine_.beat_answered(now_, {beat.number, now_, beat.fence, revision_, true}, out);
+    }
+    void perform(const Read& /*read*/, Actions& out) {
+        machine_.read_answered(now_, {revision_, 0, groups_, beats_}, out);
+    }
+    void perform(const Change& change, Actions& out) {
+        ++changes;
+        const bool is_accepted = groups_[0].changed == change.group_changed;
+        if (is_accepted) groups_[0] = {change.owner, change.epoch, ++revision_};
+        machine_.change_answered(now_, {change.number, revision_, is_accepted}, out);
+    }
+    void perform(const Serve& serve, Actions& out) {
+        machine_.served(now_, serve.group, has_stackd && does_serve, out);
+    }
+    void perform(const Stop& stop, Actions& out) {
+        ++stops;
+        if (has_stackd) machine_.stopped(now_, stop.group, stop.number, out);
+    }
+
+    Instant now_{1'000'000'000'000};
+    Instant other_at_ = now_;
+    Revision revision_ = 5;
+    std::map<GroupNumber, GroupRecord> groups_;
+    std::map<std::string, ReadAnswer::Beat> beats_{{"vie-2", {2}}};
+    Ownership machine_{Ownership::Settings{.me = "vie-1"}};
+};
+
+}  // namespace
+
+TEST_CASE("a node whose stackd is there keeps what it has") {
+    Alone alone("vie-1");
+    alone.run(seconds(60));
+    CHECK(alone.is_served());
+    CHECK(alone.record().owner == "vie-1");
+    CHECK(alone.changes == 1);  // an earlier process may have begun to give it
+}
+
+TEST_CASE("a node whose stackd is gone for longer than an owner is valid gives its groups away") {
+    Alone alone("vie-1");
+    alone.run(seconds(10));
+    alone.has_stackd = false;
+    alone.run(seconds(4));
+    CHECK(alone.record().owner == "vie-1");
+    alone.run(seconds(9));
+    CHECK(alone.record().owner == "vie-2");
+    CHECK_FALSE(alone.is_served());
+    SUBCASE("also one that it did not serve yet") {
+        Alone begun("vie-1");
+        begun.has_stackd = false;
+        begun.run(seconds(13));
+        CHECK(begun.record().owner == "vie-2");
+    }
+}
+
+TEST_CASE("a node whose stackd answers, and does not serve the group, gives it away") {
+    Alone alone("vie-1");
+    alone.does_serve = false;
+    alone.run(seconds(4));
+    CHECK(alone.record().owner == "vie-1");
+    alone.run(seconds(3));
+    CHECK(alone.record().owner == "vie-2");
+}
+
+TEST_CASE("a node without stackd takes nothing and does not stand in the order") {
+    Alone alone("vie-2");
+    alone.other_beats = false;
+    alone.has_stackd = false;
+    alone.run(seconds(20));
+    CHECK(alone.record().owner == "vie-2");
+    CHECK(alone.machine().groups(alone.now()).at(0).standby.empty());
+    alone.has_stackd = true;
+    alone.run(seconds(1));
+    CHECK(alone.record().owner == "vie-1");
+    CHECK(alone.is_served());
+}
+
+TEST_CASE("a group is given on the answer to its own Stop") {
+    Ownership machine(Ownership::Settings{.me = "vie-1"});
+    const Instant now{1'000'000'000'000};
+    Actions out;
+    machine.run(now, out);
+    machine.stackd_answered(now, out);
+    machine.read_answered(now, {5, 0, {{0, {"vie-1", 1, 1}}}, {{"vie-2", {2}}}}, out);
+    machine.beat_answered(now, {1, now, 0, 6, true}, out);
+    out.clear();
+    machine.read_answered(now, {6, 0, {{0, {"vie-1", 1, 1}}}, {{"vie-2", {2}}}}, out);
+    std::uint64_t change = 0;
+    for (const Action& action : out) {
+        if (const auto* asked = std::get_if<Change>(&action)) change = asked->number;
+    }
+    machine.change_answered(now, {change, 7, true}, out);
+    REQUIRE(machine.is_served(0));
+    out.clear();
+    REQUIRE(machine.move(now, 0, "vie-2", out).empty());
+    REQUIRE(out.size() == 1);
+    const auto stop = std::get<Stop>(out[0]);
+    out.clear();
+    machine.stopped(now, 0, stop.number - 1, out);
+    CHECK(out.empty());
+    machine.stopped(now, 0, stop.number, out);
+    REQUIRE(out.size() == 1);
+    CHECK(std::get<Change>(out[0]).owner == "vie-2");
+}
+
+}  // namespace warren::fleet
