@@ -55,7 +55,8 @@ Daemon::~Daemon() {
 Status Daemon::run(const std::function<Status()>& confine) {
     lane_ = std::make_unique<Lane>(
         Lane::Options{options_.run_dir + "/fleet.sock", options_.directory,
-                      options_.settings.uses_bird ? options_.settings.bird_socket : "", [this](GroupNumber group, std::uint64_t number) {
+                      options_.settings.uses_bird ? options_.settings.bird_socket : "",
+                      [this](GroupNumber group, std::uint64_t number) {
                           gateway_.call([this, group, number] {
                               with_machine([&](Actions& out) { machine_.stopped(boot_time(), group, number, out); });
                           });
@@ -127,9 +128,8 @@ void Daemon::note_etcd(const Status& status) {
 void Daemon::perform(const SendBeat& beat) {
     const std::int64_t wall =
         std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-    const std::string body =
-        beat_request(options_.settings.node, beat.fence,
-                     {beat.number, wall, machine_.is_draining(), machine_.can_serve(boot_time())});
+    const std::string body = beat_request(options_.settings.node, beat.fence,
+                                          {beat.number, wall, machine_.is_draining(), machine_.can_serve(boot_time())});
     const Instant sent = boot_time();
     gateway_.ask(kTransactionTarget, body, kPatience, [this, beat, sent](const Result<std::string>& text) {
         const auto answer = text ? parse_answer(*text) : tl::unexpected<Error>(text.error());
@@ -358,16 +358,18 @@ ControlReply Daemon::status() const {
     for (const Ownership::NodeView& node : machine_.nodes(now)) {
         fact(fmt::format("node {}: {}{}{}{}", node.name, node.is_alive ? "alive" : "gone",
                          node.is_draining ? ", drains" : "",
-                         node.can_serve ? "" : ", cannot serve: its stackd does not answer", node.name == options_.settings.node ? ", this one" : ""));
+                         node.can_serve ? "" : ", cannot serve: its stackd does not answer",
+                         node.name == options_.settings.node ? ", this one" : ""));
     }
     for (const Ownership::GroupView& group : machine_.groups(now)) {
         std::string addresses;
         for (const IpAddress& address : options_.settings.addresses_of(group.group))
             addresses += " " + to_string(address);
-        fact(fmt::format("group {}: owner {}, epoch {}, standby {}, at{}{}", group.group,
+        fact(fmt::format("group {}: owner {}, epoch {}, standby {}, at{}{}{}", group.group,
                          group.record.owner.empty() ? "nobody" : group.record.owner, group.record.epoch,
                          group.standby.empty() ? "nobody" : group.standby, addresses,
-                         group.is_served ? ", served here" : ""));
+                         group.is_served ? ", served here" : "",
+                         group.is_broken ? "; its record in etcd is broken, and nobody takes it" : ""));
     }
     const bool is_valid = machine_.is_valid(now);
     fact(is_valid ? fmt::format("etcd: this node is valid for another {:.1f} s",

@@ -25,8 +25,10 @@ void Ownership::learn(Instant now, GroupNumber number, const GroupRecord& record
     Group& group = groups_[number];
     if (revision < group.revision) return;
     group.revision = revision;
-    if (group.ownerless_since == kLongAgo) group.ownerless_since = now;
+    group.is_broken = record.is_broken;
+    if (record.is_broken) return;
     if (group.is_known && group.record == record) return;
+    if (!group.is_known || group.record.owner != record.owner) group.ownerless_since = now;
     // What an earlier process of ours has begun to give may still be given.
     if (record.changed != group.record.changed) group.is_given = !group.is_known && record.owner == settings_.me;
     group.is_known = true;
@@ -97,6 +99,7 @@ void Ownership::plan_next(Instant now) {
     if (valid_until_ > now) next_ = std::min(next_, valid_until_);
     next_ = std::min(next_, read_sent_ + (read_awaited_ ? settings_.answer : settings_.again));
     if (!is_valid(now) || !has_read_ || change_ || giving_ || !can_serve(now)) return;
+    if (change_at_ > now) next_ = std::min(next_, change_at_);
     for (const auto& [number, group] : groups_) {
         const Instant at = take_at(now, number, group);
         if (at > now) next_ = std::min(next_, at);
@@ -168,9 +171,7 @@ void Ownership::read_answered(Instant now, const ReadAnswer& answer, Actions& ou
         learn(now, number, found == answer.groups.end() ? GroupRecord() : found->second, answer.revision);
     }
     for (const auto& [name, beat] : answer.beats) learn(now, name, beat, answer.revision);
-    std::erase_if(nodes_, [&](const auto& each) {
-        return each.second.revision < answer.revision && !answer.beats.contains(each.first);
-    });
+    forget_nodes(now, answer);
     if (answer.revision >= read_barrier_) {
         read_awaited_ = false;
         fence_ = answer.fence;
@@ -178,6 +179,17 @@ void Ownership::read_answered(Instant now, const ReadAnswer& answer, Actions& ou
         has_read_ = true;
     }
     settle(now, out);
+}
+
+// A beat that is not there any more, whyever, may have been there a moment ago.
+void Ownership::forget_nodes(Instant now, const ReadAnswer& answer) {
+    std::erase_if(nodes_, [&](const auto& each) {
+        if (each.second.revision >= answer.revision || answer.beats.contains(each.first)) return false;
+        for (auto& [number, group] : groups_) {
+            if (group.record.owner == each.first) group.ownerless_since = now;
+        }
+        return true;
+    });
 }
 
 // --- groups --------------------------------------------------------------------------------------
@@ -211,7 +223,7 @@ void Ownership::serve_all(Instant now, Actions& out) {
 
 Instant Ownership::take_at(Instant now, GroupNumber number, const Group& group) const {
     const std::string& owner = group.record.owner;
-    if (owner == settings_.me && !group.is_given) return kNever;
+    if (group.is_broken || (owner == settings_.me && !group.is_given)) return kNever;
     Instant gone = group.ownerless_since;
     if (owner == settings_.me) {
         // Given, and the answer is lost. What is written anew cannot be given by the old change any more.
@@ -231,7 +243,7 @@ Instant Ownership::take_at(Instant now, GroupNumber number, const Group& group) 
 }
 
 void Ownership::take(Instant now, Actions& out) {
-    if (!has_read_ || !can_serve(now)) return;
+    if (!has_read_ || !can_serve(now) || now < change_at_) return;
     for (const auto& [number, group] : groups_) {
         if (change_ || giving_) return;
         if (is_draining_ && group.record.owner != settings_.me) continue;
@@ -266,6 +278,8 @@ void Ownership::change_answered(Instant now, const ChangeAnswer& answer, Actions
         learn(now, done.group, {done.owner, done.epoch, answer.revision}, answer.revision);
     } else {
         send_read(now, out);  // what was known is not so
+        change_at_ = now + settings_.refused +
+                     Duration(rank(done.group, settings_.me) % static_cast<std::uint64_t>(settings_.refused.count()));
     }
     settle(now, out);
 }
@@ -286,7 +300,7 @@ void Ownership::served(Instant now, GroupNumber number, bool is_done, Actions& o
 }
 
 bool Ownership::must_give(Instant now, GroupNumber number, const Group& group) const {
-    if (!has_read_ || group.record.owner != settings_.me) return false;
+    if (!has_read_ || group.is_broken || group.record.owner != settings_.me) return false;
     if (!can_serve(now) && now - began_ >= settings_.own) return true;
     if (!serving_.contains(number)) return false;
     return is_draining_ || (group.fails_since <= now && now - group.fails_since >= settings_.own);
@@ -298,13 +312,16 @@ std::string Ownership::move(Instant now, GroupNumber number, const std::string& 
     lapse(now, out);
     const auto found = groups_.find(number);
     if (found == groups_.end() || !serving_.contains(number)) return "this node does not serve that group";
-    if (giving_ || change_) return "another group changes its owner right now; try again in a moment";
+    if (found->second.is_broken) return "its record in etcd is broken";
+    if (giving_ || change_ || now < change_at_)
+        return "another group changes its owner right now; try again in a moment";
     const std::vector<std::string> order = ranked(now, number, settings_.me);
     if (order.empty()) return "there is no other node that could serve it";
     const std::string next = to.empty() ? order.front() : to;
     if (next == settings_.me) return "this node serves it already";
     if (std::find(order.begin(), order.end(), next) == order.end())
-        return "node " + next + " is not known, gives no sign of life, drains, or cannot serve: its stackd does not answer";
+        return "node " + next +
+               " is not known, gives no sign of life, drains, or cannot serve: its stackd does not answer";
     begin_giving(now, number, next, out);
     settle(now, out);
     return "";
@@ -338,7 +355,7 @@ void Ownership::give(Instant now, Actions& out) {
         giving_.reset();
     }
     for (const auto& [number, group] : groups_) {
-        if (giving_ || change_) return;
+        if (giving_ || change_ || now < change_at_) return;
         if (!must_give(now, number, group)) continue;
         const std::vector<std::string> order = ranked(now, number, settings_.me);
         if (!order.empty()) begin_giving(now, number, order.front(), out);  // else nobody else could serve it
@@ -366,7 +383,8 @@ std::vector<Ownership::GroupView> Ownership::groups(Instant now) const {
     std::vector<GroupView> out;
     for (const auto& [number, group] : groups_) {
         const std::vector<std::string> order = ranked(now, number, group.record.owner);
-        out.push_back({number, group.record, serving_.contains(number), order.empty() ? "" : order.front()});
+        out.push_back(
+            {number, group.record, serving_.contains(number), order.empty() ? "" : order.front(), group.is_broken});
     }
     return out;
 }

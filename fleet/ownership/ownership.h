@@ -16,11 +16,13 @@ namespace warren::fleet {
 using Revision = std::uint64_t;  // of etcd: grows with each change of any key
 using GroupNumber = std::uint16_t;
 
-// What etcd holds of a group. `changed`: the revision of its last change; 0: it has no record yet.
+// What etcd holds of a group. `changed`: the revision of its last change; 0: it has no record yet. `is_broken`: what is
+// there is no record, and only `changed` is known; the last good one stays in force, and nobody takes or gives.
 struct GroupRecord {
     std::string owner;
     std::uint64_t epoch = 0;
     Revision changed = 0;
+    bool is_broken = false;
     bool operator==(const GroupRecord&) const = default;
 };
 
@@ -101,11 +103,12 @@ class Ownership {
         std::string me;
         GroupNumber groups = 1;
         Duration beat = std::chrono::milliseconds(500);
-        Duration own = std::chrono::seconds(5);     // a beat makes us valid for so long
-        Duration take = std::chrono::seconds(6);    // a node without a new beat for so long is gone
-        Duration later = std::chrono::seconds(1);   // the second by rank waits so much longer than the first, and so on
-        Duration answer = std::chrono::seconds(2);  // without one for so long, a read is sent anew
-        Duration again = std::chrono::seconds(10);  // reads follow each other, for what a watch has lost
+        Duration own = std::chrono::seconds(5);    // a beat makes us valid for so long
+        Duration take = std::chrono::seconds(6);   // a node without a new beat for so long is gone
+        Duration later = std::chrono::seconds(1);  // the second by rank waits so much longer than the first, and so on
+        Duration refused = std::chrono::milliseconds(500);  // to once more of it: a change follows one that was refused
+        Duration answer = std::chrono::seconds(2);          // without one for so long, a read is sent anew
+        Duration again = std::chrono::seconds(10);          // reads follow each other, for what a watch has lost
     };
     explicit Ownership(Settings settings) : settings_(std::move(settings)) {}
 
@@ -144,6 +147,7 @@ class Ownership {
         GroupRecord record;
         bool is_served = false;  // here
         std::string standby;
+        bool is_broken = false;  // what etcd has is no record, and `record` is the last good one
     };
     [[nodiscard]] std::vector<NodeView> nodes(Instant now) const;
     [[nodiscard]] std::vector<GroupView> groups(Instant now) const;
@@ -163,9 +167,10 @@ class Ownership {
     };
     struct Group {
         GroupRecord record;
-        Revision revision = 0;  // at which the record was known
-        Instant ownerless_since = kLongAgo;
-        bool is_known = false;  // the record was read
+        Revision revision = 0;               // at which the record was known
+        Instant ownerless_since = kLongAgo;  // nothing was known of the owner's beat from then on at the latest
+        bool is_known = false;               // the record was read
+        bool is_broken = false;
         // It was stopped to be given, and until its record has changed it is not served: the giving may still come
         // true, however late. A record that we want to serve all the same is written anew.
         bool is_given = false;
@@ -196,6 +201,7 @@ class Ownership {
     void plan_next(Instant now);
     void send(Instant now, Change change, Actions& out);
     void send_read(Instant now, Actions& out);
+    void forget_nodes(Instant now, const ReadAnswer& answer);
     void learn(Instant now, GroupNumber group, const GroupRecord& record, Revision revision);
     void learn(Instant now, const std::string& node, const ReadAnswer::Beat& beat, Revision revision);
     [[nodiscard]] bool may_serve(const Group& group) const;
@@ -223,6 +229,7 @@ class Ownership {
     std::map<std::string, Node> nodes_;
     std::map<GroupNumber, std::uint64_t> serving_;  // and the epoch
     std::optional<InFlight> change_;                // at most one
+    Instant change_at_ = kLongAgo;                  // the next, after one that was refused
     std::optional<Giving> giving_;
     bool is_draining_ = false;
     Instant began_ = kLongAgo;

@@ -107,14 +107,16 @@ std::optional<GroupNumber> group_number(std::string_view name) {
     return out;
 }
 
-// A record that is no record has no owner that anybody is, and is not taken from it.
+// Epochs begin with 1, and BIRD's MED has room for so many.
 std::optional<GroupChanged> group_of(const KeyValue& from) {
     const auto name = name_of(from.key, "groups");
     const auto group = name ? group_number(*name) : std::nullopt;
     if (!group) return std::nullopt;
     const auto owner = text(member(from.value, "owner"));
-    if (!owner || !is_node_name(*owner)) return std::nullopt;
-    return GroupChanged{*group, {*owner, number(member(from.value, "epoch")), from.changed}};
+    const std::uint64_t epoch = number(member(from.value, "epoch"));
+    if (!owner || !is_node_name(*owner) || epoch == 0 || epoch >= UINT32_MAX)
+        return GroupChanged{*group, {"", 0, from.changed, true}};
+    return GroupChanged{*group, {*owner, epoch, from.changed}};
 }
 
 std::optional<BeatChanged> beat_of(const KeyValue& from) {

@@ -15,21 +15,34 @@ using std::chrono::seconds;
 // Two nodes and one group: "vie-1" is ours, etcd does what it asks, and "vie-2" goes on beating.
 class Alone {
   public:
-    explicit Alone(const std::string& owner) { groups_[0] = {owner, 1, 1}; }
+    explicit Alone(const std::string& owner) {
+        if (!owner.empty()) groups_[0] = {owner, 1, 1};
+    }
 
     bool has_stackd = true;  // it answers
     bool does_serve = true;  // and does what it is asked
     bool other_beats = true;
+    bool refuses = false;  // etcd does, each change
     GroupRecord record() const { return groups_.at(0); }
     std::size_t changes = 0;
     std::size_t stops = 0;
     bool is_served() const { return machine_.is_served(0); }
     Ownership& machine() { return machine_; }
     Instant now() const { return now_; }
-    // What the machine is told of the group by a watch.
-    void see(const GroupRecord& record) {
+    // Somebody writes the group's record.
+    void write(GroupRecord record) {
+        record.changed = ++revision_;
+        groups_[0] = record;
         Actions out;
         machine_.group_seen(now_, 0, record, record.changed, out);
+        carry_out(out);
+    }
+    // Somebody deletes the other's beat, and all is read.
+    void lose_beat() {
+        beats_.erase("vie-2");
+        ++revision_;
+        Actions out;
+        machine_.read_again(now_, out);
         carry_out(out);
     }
 
@@ -64,7 +77,7 @@ class Alone {
     }
     void perform(const Change& change, Actions& out) {
         ++changes;
-        const bool is_accepted = groups_[0].changed == change.group_changed;
+        const bool is_accepted = groups_[0].changed == change.group_changed && !refuses;
         if (is_accepted) groups_[0] = {change.owner, change.epoch, ++revision_};
         machine_.change_answered(now_, {change.number, revision_, is_accepted}, out);
     }
@@ -131,6 +144,52 @@ TEST_CASE("a node without stackd takes nothing and does not stand in the order")
     alone.run(seconds(1));
     CHECK(alone.record().owner == "vie-1");
     CHECK(alone.is_served());
+}
+
+TEST_CASE("a broken record leaves the last good one in force, and nobody asks for a change again and again") {
+    Alone alone("vie-1");
+    alone.run(seconds(10));
+    const std::size_t before = alone.changes;
+    alone.write({"", 0, 0, true});
+    alone.run(seconds(30));
+    CHECK(alone.is_served());
+    CHECK(alone.changes == before);
+    CHECK(alone.machine().groups(alone.now()).at(0).is_broken);
+    CHECK(alone.machine().groups(alone.now()).at(0).record.owner == "vie-1");
+    SUBCASE("a node that starts takes nothing") {
+        Alone begun("");
+        begun.write({"", 0, 0, true});
+        begun.run(seconds(30));
+        CHECK(begun.changes == 0);
+        CHECK_FALSE(begun.is_served());
+    }
+    SUBCASE("one that is good again is in force") {
+        alone.write({"vie-2", 9});
+        alone.run(seconds(1));
+        CHECK_FALSE(alone.is_served());
+        CHECK_FALSE(alone.machine().groups(alone.now()).at(0).is_broken);
+    }
+}
+
+TEST_CASE("after a refusal a change waits") {
+    Alone alone("vie-2");
+    alone.other_beats = false;
+    alone.refuses = true;
+    alone.run(seconds(16));
+    CHECK(alone.changes > 5);
+    CHECK(alone.changes <= 21);
+}
+
+TEST_CASE("a beat that is missing counts as gone from when it was first missed") {
+    Alone alone("vie-2");
+    alone.run(seconds(30));
+    REQUIRE(alone.changes == 0);
+    alone.other_beats = false;
+    alone.lose_beat();
+    alone.run(seconds(5));
+    CHECK(alone.changes == 0);
+    alone.run(seconds(3));
+    CHECK(alone.record().owner == "vie-1");
 }
 
 TEST_CASE("a group is given on the answer to its own Stop") {

@@ -67,19 +67,24 @@ TEST_CASE("a take compares the group and the beat, and raises the fence; a gift 
     CHECK(request["success"].size() == 1);
 }
 
-TEST_CASE("a read tells groups, beats and our fence, and leaves out what is none") {
+TEST_CASE("a read tells groups, beats and our fence, leaves out what is none, and says what is broken") {
     const auto answer = parse_read(read_answer(
         {pair("/warren/groups/7", R"({"owner":"vie-1","epoch":4,"more":1})", 30),
          pair("/warren/groups/8", R"({"owner":"../etc"})", 31), pair("/warren/groups/+9", R"({"owner":"vie-1"})", 32),
          pair("/warren/groups/99999", R"({"owner":"vie-1"})", 33), pair("/other/groups/1", R"({"owner":"vie-1"})", 34),
-         pair("/warren/groups/10", "no json", 35)},
+         pair("/warren/groups/10", "no json", 35), pair("/warren/groups/11", R"({"owner":"vie-1"})", 36),
+         pair("/warren/groups/12", R"({"owner":"vie-1","epoch":18446744073709551615})", 37)},
         {pair("/warren/beat/vie-1", R"({"drain":true})", 80), pair("/warren/beat/vie-2", "", 81)},
         {pair("/warren/fence/vie-1", "4", 30)}));
     REQUIRE(answer);
     CHECK(answer->revision == 90);
     CHECK(answer->fence == 30);
-    REQUIRE(answer->groups.size() == 1);
+    REQUIRE(answer->groups.size() == 5);
     CHECK(answer->groups.at(7) == GroupRecord{"vie-1", 4, 30});
+    CHECK(answer->groups.at(8) == GroupRecord{"", 0, 31, true});
+    CHECK(answer->groups.at(10).is_broken);
+    CHECK(answer->groups.at(11).is_broken);
+    CHECK(answer->groups.at(12).is_broken);
     REQUIRE(answer->beats.size() == 2);
     CHECK(answer->beats.at("vie-1").is_draining);
     CHECK(answer->beats.at("vie-2").changed == 81);
