@@ -91,7 +91,7 @@ Result<FleetKeeper> FleetKeeper::open(Options options) {
 }
 
 Instant FleetKeeper::next_deadline() const {
-    Instant next = kNever;
+    Instant next = retry_at_;
     for (const auto& [number, group] : groups_)
         next = std::min({next, group.until, group.begins != kLongAgo ? group.begins : kNever});
     return next;
@@ -175,6 +175,9 @@ Report FleetKeeper::begin(const ipc::ControlRequest& request) {
     if (!is_valid(request.addresses)) return failed("a group has one or two addresses, of different families");
     if (request.epoch < epochs_[request.group])
         return failed(name_of(request.group) + " has had epoch " + std::to_string(epochs_[request.group]));
+    if (const auto refused = refused_until_.find(request.group);
+        refused != refused_until_.end() && now() < refused->second)
+        return failed(name_of(request.group) + " could not be served a moment ago");
     if (groups_.contains(request.group)) return failed(name_of(request.group) + " is served otherwise; stop it first");
     const Instant until{static_cast<std::int64_t>(std::min<std::uint64_t>(request.until, INT64_MAX))};
     if (const Status put = put_addresses(request.addresses, until); !put) {
@@ -193,11 +196,14 @@ Report FleetKeeper::begin(const ipc::ControlRequest& request) {
 
 Report FleetKeeper::stop(std::uint16_t number, Reconciler& reconciler, VpndLink& link) {
     const auto found = groups_.find(number);
-    if (found == groups_.end()) return {{}, true, 0, name_of(number) + " is not served"};
-    remove_addresses(found->second.addresses);
-    groups_.erase(found);
-    note();
-    Report report = deliver(reconciler, link, {});
+    if (found == groups_.end() && !reconciler.served().contains(number))
+        return {{}, true, 0, name_of(number) + " is not served"};
+    if (found != groups_.end()) {
+        remove_addresses(found->second.addresses);
+        groups_.erase(found);
+        note();
+    }
+    Report report = deliver(reconciler, link);
     log(LogLevel::kInfo, "group_stopped", {{"group", std::to_string(number)}, {"summary", report.summary}});
     report.summary = name_of(number) + " is not served any more: " + report.summary;
     return report;
@@ -209,7 +215,6 @@ void FleetKeeper::run(Reconciler& reconciler, VpndLink& link) {
     server_.drop_silent(Instant{} + std::chrono::steady_clock::now().time_since_epoch());
     const Instant at = now();
     std::vector<std::uint16_t> over;
-    SeenPeers seen_now;
     bool has_begun = false;
     for (auto& [number, group] : groups_) {
         if (at >= group.until) {
@@ -217,7 +222,7 @@ void FleetKeeper::run(Reconciler& reconciler, VpndLink& link) {
         } else if (group.begins != kLongAgo && at >= group.begins) {
             group.begins = kLongAgo;
             has_begun = true;
-            seen_now.merge(seen(number));
+            for (const auto& [peer, where] : seen(number)) seen_[peer] = where;
         }
     }
     for (const std::uint16_t number : over) {
@@ -225,21 +230,55 @@ void FleetKeeper::run(Reconciler& reconciler, VpndLink& link) {
         remove_addresses(groups_.at(number).addresses);
         groups_.erase(number);
     }
-    if (over.empty() && !has_begun) return;
     if (!over.empty()) note();
-    const Report report = deliver(reconciler, link, seen_now);
+    if (over.empty() && !has_begun) return at >= retry_at_ ? try_again(reconciler, link) : void();
+    const std::size_t known = seen_.size();
+    const Report report = deliver(reconciler, link);
     log(report.exit_status == 0 ? LogLevel::kInfo : LogLevel::kError, "groups_delivered",
         {{"served", std::to_string(reconciler.served().size())},
-         {"known_endpoints", std::to_string(seen_now.size())},
+         {"known_endpoints", std::to_string(known)},
          {"summary", report.summary}});
 }
 
-Report FleetKeeper::deliver(Reconciler& reconciler, VpndLink& link, const SeenPeers& seen_now) {
+Reconciler::Served FleetKeeper::wanted() const {
     Reconciler::Served served;
     for (const auto& [number, group] : groups_) {
         if (group.begins == kLongAgo) served[number] = group.addresses;
     }
-    return reconciler.serve_groups(link, std::move(served), seen_now);
+    return served;
+}
+
+Report FleetKeeper::deliver(Reconciler& reconciler, VpndLink& link) {
+    Report report = reconciler.serve_groups(link, wanted(), seen_);
+    if (report.accepted) {
+        seen_.clear();
+        tries_ = 0;
+        retry_at_ = kNever;
+    } else {
+        ++tries_;
+        retry_at_ = now() + kRetry;
+    }
+    return report;
+}
+
+void FleetKeeper::try_again(Reconciler& reconciler, VpndLink& link) {
+    const Report report = deliver(reconciler, link);
+    if (report.accepted || tries_ <= kMostTries)
+        log(report.accepted ? LogLevel::kInfo : LogLevel::kError, "groups_delivered_again",
+            {{"served", std::to_string(reconciler.served().size())}, {"summary", report.summary}});
+    if (tries_ >= kMostTries) give_up(reconciler, report.summary);
+}
+
+// An address without tunnels behind it would keep the customers from a node that can serve them.
+void FleetKeeper::give_up(const Reconciler& reconciler, const std::string& why) {
+    for (const auto& [number, addresses] : wanted()) {
+        if (reconciler.served().contains(number)) continue;
+        log(LogLevel::kError, "group_not_served", {{"group", std::to_string(number)}, {"reason", why}});
+        remove_addresses(addresses);
+        groups_.erase(number);
+        refused_until_[number] = now() + kRefusal;
+    }
+    note();
 }
 
 SeenPeers FleetKeeper::seen(std::uint16_t group) const {

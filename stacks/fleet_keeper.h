@@ -80,14 +80,28 @@ class FleetKeeper {
     void remove_addresses(const std::vector<IpAddress>& addresses);
     [[nodiscard]] Report status() const;
     [[nodiscard]] SeenPeers seen(std::uint16_t group) const;
-    [[nodiscard]] Report deliver(Reconciler& reconciler, VpndLink& link, const SeenPeers& seen);
+    [[nodiscard]] Report deliver(Reconciler& reconciler, VpndLink& link);
+    // Groups whose tunnels are to be there.
+    [[nodiscard]] Reconciler::Served wanted() const;
+    // Once more what vpnd has not taken; a group that it does not take again and again ends.
+    void try_again(Reconciler& reconciler, VpndLink& link);
+    void give_up(const Reconciler& reconciler, const std::string& why);
     void note() const;
+
+    // Of failures one after the other; then the group ends, and is refused for a while, so that another node gets it.
+    static constexpr int kMostTries = 3;
+    static constexpr Duration kRetry = std::chrono::seconds(1);
+    static constexpr Duration kRefusal = std::chrono::seconds(10);
 
     Options options_;
     ControlServer server_;
     ServiceDevice device_;
     std::map<std::uint16_t, Group> groups_;
     std::map<std::uint16_t, std::uint64_t> epochs_;  // the latest that was asked for
+    std::map<std::uint16_t, Instant> refused_until_;
+    SeenPeers seen_;  // of groups that have begun, until vpnd has them
+    Instant retry_at_ = kNever;
+    int tries_ = 0;  // that failed, one after the other
 };
 
 }  // namespace warren::stacks

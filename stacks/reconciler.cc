@@ -293,11 +293,12 @@ Status Reconciler::deliver(VpndLink& link, const config::Generation& next, const
                            bool full, const std::function<Status()>& before_commit) {
     const ListenerPorts listeners = listeners_of(next);
     options_.tell_secrets(link, next, false);
-    const SeenPeers nobody;
-    const SeenPeers& seen = seen_ != nullptr ? *seen_ : nobody;
     Status delivered = view_.deliver(
-        link, {number_, next, listeners, sockets_, stacks_, options_.numbers, present, full, before_commit, seen});
-    if (delivered) options_.tell_secrets(link, next, true);
+        link, {number_, next, listeners, sockets_, stacks_, options_.numbers, present, full, before_commit, seen_});
+    if (delivered) {
+        seen_.clear();
+        options_.tell_secrets(link, next, true);
+    }
     if (!delivered && delivered.error().code != ErrorCode::kInvalid) link.close();
     return delivered;
 }

@@ -120,8 +120,8 @@ class Reconciler {
     // The groups of the fleet that this node serves, and the addresses of each.
     using Served = std::map<std::uint16_t, std::vector<IpAddress>>;
     // Serves these groups from now on, and of the customers with a group no others: those have their stacks and no
-    // tunnels. `seen`: where another node saw the peers of a group that is served from now on. A link that breaks is
-    // closed. The report's exit status is not 0 when vpnd refused it: then as before.
+    // tunnels. `seen`: where another node saw the peers of a group that is served from now on; kept until a vpnd has
+    // it. A link that breaks is closed. The report is not accepted when vpnd refused it: then as before.
     [[nodiscard]] Report serve_groups(VpndLink& link, Served served, const SeenPeers& seen);
     [[nodiscard]] const Served& served() const { return served_; }
     // An earlier stackd served these, and the vpnd that we adopt does. Before the first apply().
@@ -299,7 +299,7 @@ class Reconciler {
 
     Options options_;
     Served served_;
-    const SeenPeers* seen_ = nullptr;  // during serve_groups()
+    SeenPeers seen_;  // where other nodes saw peers, until it was delivered
     StackKeeper stacks_;
     ListenerTable sockets_;
     VpndView view_;

@@ -96,10 +96,10 @@ Report Reconciler::serve_groups(VpndLink& link, Served served, const SeenPeers& 
     report.summary = std::to_string(changed.size()) + " customers";
     if (changed.empty()) return report;
 
-    seen_ = &seen;
-    const bool delivered = deliver_changes(link, round, report);
-    seen_ = nullptr;
-    if (!delivered) {
+    const SeenPeers seen_before = seen_;
+    for (const auto& [peer, where] : seen) seen_[peer] = where;
+    if (!deliver_changes(link, round, report)) {
+        seen_ = seen_before;
         served_ = before;
         report.accepted = false;
         return report;
