@@ -76,6 +76,13 @@ SeenPeers parse_seen(const std::string& text) {
     return out;
 }
 
+Result<std::chrono::seconds> whole_seconds(Instant at, Instant until) {
+    if (until <= at || until - at < std::chrono::seconds(1))
+        return fail(ErrorCode::kInvalid, "less than a second is left until the deadline");
+    if (until - at > kLongest) return fail(ErrorCode::kInvalid, "the deadline is more than an hour from now");
+    return std::chrono::floor<std::chrono::seconds>(until - at);
+}
+
 Instant FleetKeeper::now() {
     timespec time{};
     ::clock_gettime(CLOCK_BOOTTIME, &time);
@@ -289,12 +296,22 @@ SeenPeers FleetKeeper::seen(std::uint16_t group) const {
 
 // Whole seconds, rounded down: the kernel counts no others, and an address must not outlive its deadline.
 Status FleetKeeper::put_addresses(const std::vector<IpAddress>& addresses, Instant until) {
-    const Instant at = now();
-    const auto left = std::chrono::floor<std::chrono::seconds>(until - at).count();
-    if (until <= at || left < 1) return fail(ErrorCode::kInvalid, "less than a second is left until the deadline");
-    if (until - at > kLongest) return fail(ErrorCode::kInvalid, "the deadline is more than an hour from now");
-    for (const IpAddress& address : addresses) WARREN_TRY(device_.put(address, static_cast<std::uint32_t>(left)));
+    for (const IpAddress& address : addresses) WARREN_TRY(put_address(address, until));
     return {};
+}
+
+// The kernel counts from when it got it, which is later than when we counted, by however long this process stood still.
+Status FleetKeeper::put_address(const IpAddress& address, Instant until) {
+    constexpr int kTries = 3;
+    for (int i = 0; i < kTries; ++i) {
+        const auto left = whole_seconds(now(), until);
+        if (!left && i == 0) return tl::unexpected(left.error());
+        if (!left) break;
+        WARREN_TRY(device_.put(address, static_cast<std::uint32_t>(left->count())));
+        if (now() + *left <= until) return {};
+    }
+    remove_addresses({address});
+    return fail(ErrorCode::kFailed, "the address was put too late for its deadline");
 }
 
 void FleetKeeper::remove_addresses(const std::vector<IpAddress>& addresses) {

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -27,6 +28,9 @@ namespace warren::stacks {
 
 // A line for each peer that another node served last: its public key and where it was. Others are skipped.
 [[nodiscard]] SeenPeers parse_seen(const std::string& text);
+
+// From `at` to the deadline, rounded down; kInvalid: less than a second, or more than an hour.
+[[nodiscard]] Result<std::chrono::seconds> whole_seconds(Instant at, Instant until);
 
 // RUN_DIR/fleet.sock, and the service addresses. A group is served until its deadline and no longer, whatever becomes
 // of fleetd: the kernel removes its addresses, and its customers are standby. One thread; instants are of
@@ -77,6 +81,7 @@ class FleetKeeper {
     [[nodiscard]] Report begin(const ipc::ControlRequest& request);
     [[nodiscard]] Report stop(std::uint16_t group, Reconciler& reconciler, VpndLink& link);
     [[nodiscard]] Status put_addresses(const std::vector<IpAddress>& addresses, Instant until);
+    [[nodiscard]] Status put_address(const IpAddress& address, Instant until);
     void remove_addresses(const std::vector<IpAddress>& addresses);
     [[nodiscard]] Report status() const;
     [[nodiscard]] SeenPeers seen(std::uint16_t group) const;

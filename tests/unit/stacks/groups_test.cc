@@ -20,4 +20,18 @@ TEST_CASE("where another node saw peers is a line each; what is none is left out
     CHECK(parse_seen(std::string(100'000, 'x')).empty());
 }
 
+TEST_CASE("a lifetime is whole seconds, and never reaches behind the deadline") {
+    using std::chrono::milliseconds;
+    using std::chrono::seconds;
+    const Instant at{1'000'000'000'000};
+    CHECK(whole_seconds(at, at + milliseconds(4999)) == seconds(4));
+    CHECK(whole_seconds(at, at + seconds(5)) == seconds(5));
+    CHECK(whole_seconds(at + milliseconds(1), at + seconds(5)) == seconds(4));
+    CHECK_FALSE(whole_seconds(at, at + milliseconds(999)));
+    CHECK_FALSE(whole_seconds(at, at));
+    CHECK_FALSE(whole_seconds(at, at - seconds(5)));
+    CHECK_FALSE(whole_seconds(at, at + seconds(3601)));
+    CHECK_FALSE(whole_seconds(at, kNever));
+}
+
 }  // namespace warren::stacks
