@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "crypto/keys.h"
+#include "stacks/fleet_addresses.h"
 
 namespace warren::stacks {
 
@@ -180,6 +181,11 @@ std::optional<Report> FleetKeeper::prolong(const ipc::ControlRequest& request) {
 
 Report FleetKeeper::begin(const ipc::ControlRequest& request) {
     if (!is_valid(request.addresses)) return failed("a group has one or two addresses, of different families");
+    // Whoever can ask is not root, and must not get this node to answer for any address that it names.
+    const auto own = group_addresses(read_file(options_.config), request.group);
+    if (!own) return failed(own.error().what);
+    if (*own != request.addresses)
+        return failed("fleet.toml has other addresses for " + name_of(request.group) + " than were asked for");
     if (request.epoch < epochs_[request.group])
         return failed(name_of(request.group) + " has had epoch " + std::to_string(epochs_[request.group]));
     if (const auto refused = refused_until_.find(request.group);

@@ -41,6 +41,7 @@ class FleetKeeper {
         std::string run_dir;
         gid_t unix_group = 0;   // may ask
         std::string directory;  // fleetd's, where it says whom other nodes have seen
+        std::string config;     // root's fleet.toml: a group is served at its address of that, and at no other
     };
     [[nodiscard]] static Result<FleetKeeper> open(Options options);
     [[nodiscard]] static Instant now();

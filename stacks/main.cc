@@ -107,7 +107,8 @@ std::optional<warren::stacks::FleetKeeper::Options> fleet_of(const Arguments& ar
         return std::nullopt;
     }
     join_group(*group);
-    return warren::stacks::FleetKeeper::Options{arguments.run_dir, *group, arguments.fleet_dir};
+    return warren::stacks::FleetKeeper::Options{arguments.run_dir, *group, arguments.fleet_dir,
+                                                arguments.config + "/fleet.toml"};
 }
 
 int take_down(const Arguments& arguments) {

@@ -45,6 +45,10 @@ def test_what_nobody_renews_ends_with_its_deadline(make_fleet):
     node, = fleet.nodes
     fleet.route_to(node)
     assert node.serve(0, [SERVICE], 0.9, 1)[0] == 4  # less than a whole second
+    # Only its own address, of root's fleet.toml, and only a group that is there.
+    assert node.serve(0, ["192.0.2.17"], 20, 1)[0] == 4
+    assert node.serve(1, ["192.0.2.17"], 20, 1)[0] == 4
+    assert node.service_addresses() == set()
     assert node.serve(0, [SERVICE], 20, 1)[0] == 0
     fleet.start_site()
     assert fleet.site_ns.ping(STACK, timeout=20)

@@ -5,6 +5,7 @@
 
 #include "base/ip.h"
 #include "crypto/keys.h"
+#include "stacks/fleet_addresses.h"
 #include "stacks/fleet_keeper.h"
 
 namespace warren::stacks {
@@ -18,6 +19,23 @@ TEST_CASE("where another node saw peers is a line each; what is none is left out
     CHECK(seen.begin()->first.bytes == crypto::parse_public_key(key)->bytes);
     CHECK(parse_seen("").empty());
     CHECK(parse_seen(std::string(100'000, 'x')).empty());
+}
+
+TEST_CASE("a group has the addresses that root's fleet.toml gives it, and no group that is not there has any") {
+    const std::string text =
+        "schema = 1\nnode = \"vie-1\"\naddresses = [\"192.0.2.16/28\", \"2001:db8:f::/124\"]\ngroups = 12\n";
+    const auto last = group_addresses(text, 11);
+    REQUIRE(last);
+    CHECK(*last == std::vector<IpAddress>{*parse_ip("192.0.2.27"), *parse_ip("2001:db8:f::b")});
+    CHECK(group_addresses(text, 0)->front() == *parse_ip("192.0.2.16"));
+    CHECK_FALSE(group_addresses(text, 12));
+    CHECK_FALSE(group_addresses("groups = 99\naddresses = [\"192.0.2.16/28\"]\n", 16));
+    CHECK_FALSE(group_addresses("groups = 2\naddresses = [\"192.0.2.17/28\"]\n", 0));
+    CHECK_FALSE(group_addresses("groups = 2\naddresses = [7]\n", 0));
+    CHECK_FALSE(group_addresses("groups = 2\n", 0));
+    CHECK_FALSE(group_addresses("addresses = [\"192.0.2.16/28\"]\n", 0));
+    CHECK_FALSE(group_addresses("", 0));
+    CHECK_FALSE(group_addresses("=", 0));
 }
 
 TEST_CASE("a lifetime is whole seconds, and never reaches behind the deadline") {
