@@ -329,7 +329,7 @@ void Daemon::follow_stackd() {
 }
 
 void Daemon::perform(const Serve& serve) {
-    Lane::Wish wish{serve.group, true, 0, serve.epoch, serve.until, options_.settings.addresses_of(serve.group), ""};
+    Lane::Wish wish{serve.group, true, 0, serve.epoch, serve.until, options_.settings.addresses_of(serve.group)};
     if (begun_.emplace(serve.group, boot_time()).second) {
         wish.seen = seen_text(serve.group);
         log(LogLevel::kInfo, "group_served",

@@ -64,10 +64,12 @@ Result<gid_t> find_group(const std::string& name) {
     return entry->gr_gid;
 }
 
-SeenPeers parse_seen(const std::string& text) {
+SeenPeers parse_seen(const std::string& text, std::uint64_t epoch) {
     SeenPeers out;
     std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) {
+    std::string line;
+    if (!std::getline(lines, line) || line != "epoch " + std::to_string(epoch)) return out;
+    while (std::getline(lines, line)) {
         const std::size_t space = line.find(' ');
         if (space == std::string::npos) continue;
         const auto key = crypto::parse_public_key(std::string_view(line).substr(0, space));
@@ -200,7 +202,8 @@ Report FleetKeeper::begin(const ipc::ControlRequest& request) {
         return failed(put.error().what);
     }
     epochs_[request.group] = request.epoch;
-    groups_[request.group] = {request.epoch, until, request.addresses, now() + kSettle};
+    groups_[request.group] = {request.epoch, until, request.addresses, now() + kSettle,
+                              take_seen(request.group, request.epoch)};
     note();
     log(LogLevel::kInfo, "group_begun",
         {{"group", std::to_string(request.group)}, {"epoch", std::to_string(request.epoch)}});
@@ -235,7 +238,7 @@ void FleetKeeper::run(Reconciler& reconciler, VpndLink& link) {
         } else if (group.begins != kLongAgo && at >= group.begins) {
             group.begins = kLongAgo;
             has_begun = true;
-            for (const auto& [peer, where] : seen(number)) seen_[peer] = where;
+            for (const auto& [peer, where] : std::exchange(group.seen, {})) seen_[peer] = where;
         }
     }
     for (const std::uint16_t number : over) {
@@ -294,8 +297,12 @@ void FleetKeeper::give_up(const Reconciler& reconciler, const std::string& why) 
     note();
 }
 
-SeenPeers FleetKeeper::seen(std::uint16_t group) const {
-    return parse_seen(read_file(options_.directory + "/seen-" + std::to_string(group)));
+// An older file may not be taken for what this epoch's owner was told: it would overrule what vpnd saw itself since.
+SeenPeers FleetKeeper::take_seen(std::uint16_t group, std::uint64_t epoch) const {
+    const std::string path = options_.directory + "/seen-" + std::to_string(group);
+    SeenPeers out = parse_seen(read_file(path), epoch);
+    (void)::unlink(path.c_str());
+    return out;
 }
 
 // --- addresses -----------------------------------------------------------------------------------

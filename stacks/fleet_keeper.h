@@ -26,8 +26,9 @@ namespace warren::stacks {
 // kNotFound: there is no such group of users.
 [[nodiscard]] Result<gid_t> find_group(const std::string& name);
 
-// A line for each peer that another node served last: its public key and where it was. Others are skipped.
-[[nodiscard]] SeenPeers parse_seen(const std::string& text);
+// First "epoch N"; nobody, if that is not `epoch`. Then a line for each peer that another node served last: its public
+// key and where it was. Others are skipped.
+[[nodiscard]] SeenPeers parse_seen(const std::string& text, std::uint64_t epoch);
 
 // From `at` to the deadline, rounded down; kInvalid: less than a second, or more than an hour.
 [[nodiscard]] Result<std::chrono::seconds> whole_seconds(Instant at, Instant until);
@@ -72,6 +73,7 @@ class FleetKeeper {
         Instant until;
         std::vector<IpAddress> addresses;
         Instant begins = kLongAgo;  // its tunnels do; kLongAgo: they have
+        SeenPeers seen;             // until then
     };
 
     FleetKeeper(Options options, ControlServer server, ServiceDevice device)
@@ -85,7 +87,8 @@ class FleetKeeper {
     [[nodiscard]] Status put_address(const IpAddress& address, Instant until);
     void remove_addresses(const std::vector<IpAddress>& addresses);
     [[nodiscard]] Report status() const;
-    [[nodiscard]] SeenPeers seen(std::uint16_t group) const;
+    // What fleetd says of the group with this epoch. It is there once.
+    [[nodiscard]] SeenPeers take_seen(std::uint16_t group, std::uint64_t epoch) const;
     [[nodiscard]] Report deliver(Reconciler& reconciler, VpndLink& link);
     // Groups whose tunnels are to be there.
     [[nodiscard]] Reconciler::Served wanted() const;

@@ -24,9 +24,9 @@ namespace {
 
 constexpr int kPatienceSeconds = 5;
 
-Status write_file(const std::string& path, const std::string& text) {
+Status write_file(const std::string& path, const std::string& text, mode_t mode) {
     const std::string beside = path + ".new";
-    const UniqueFd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    const UniqueFd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
     if (!file.valid()) return fail_errno("write " + beside, errno);
     for (std::size_t done = 0; done < text.size();) {
         const ssize_t size = ::write(file.get(), text.data() + done, text.size() - done);
@@ -120,7 +120,7 @@ void Lane::push(Wish wish) {
     const auto last =
         std::find_if(waiting_.rbegin(), waiting_.rend(), [&](const Wish& other) { return other.group == wish.group; });
     if (last != waiting_.rend() && last->serves && wish.serves) {
-        if (wish.seen.empty()) wish.seen = std::move(last->seen);
+        if (!wish.seen) wish.seen = std::move(last->seen);
         *last = std::move(wish);
     } else {
         waiting_.push_back(std::move(wish));
@@ -132,7 +132,7 @@ void Lane::run() {
     // BIRD does not start without the file that it includes.
     const std::string include = options_.directory + "/bird.conf";
     if (!options_.bird_socket.empty() && ::access(include.c_str(), F_OK) != 0) {
-        if (const Status written = write_file(include, bird_filters({})); !written)
+        if (const Status written = write_file(include, bird_filters({}), 0644); !written)
             log(LogLevel::kError, "bird_not_configured", {{"reason", written.error().what}});
     }
     while (true) {
@@ -157,7 +157,7 @@ void Lane::announce(const Wish& wish) {
         epoch = wish.epoch;
     }
     if (!is_new || options_.bird_socket.empty()) return;
-    Status done = write_file(options_.directory + "/bird.conf", bird_filters(epochs_));
+    Status done = write_file(options_.directory + "/bird.conf", bird_filters(epochs_), 0644);
     if (done) done = reconfigure_bird(options_.bird_socket);
     if (!done) log(LogLevel::kError, "bird_not_configured", {{"reason", done.error().what}});
 }
@@ -167,9 +167,10 @@ void Lane::carry_out(const Wish& wish) {
     request.group = wish.group;
     if (wish.serves) {
         if (wish.until <= boot_time()) return options_.served(wish.group, false);
-        if (!wish.seen.empty()) {
+        if (wish.seen) {  // also when there are none: what an earlier epoch left is not to be found
             const std::string file = options_.directory + "/seen-" + std::to_string(wish.group);
-            if (const Status written = write_file(file, wish.seen); !written)
+            if (const Status written = write_file(file, fmt::format("epoch {}\n{}", wish.epoch, *wish.seen), 0640);
+                !written)
                 log(LogLevel::kError, "endpoints_not_passed", {{"reason", written.error().what}});
         }
         announce(wish);

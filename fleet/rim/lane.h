@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -42,7 +43,8 @@ class Lane {
         std::uint64_t epoch = 0;
         Instant until;
         std::vector<IpAddress> addresses;
-        std::string seen;  // the file for stackd, of a group that begins; "": there is none
+        // The lines for stackd, of a group that begins. Nothing: it goes on.
+        std::optional<std::string> seen = {};
     };
     explicit Lane(Options options);
     ~Lane();

@@ -12,13 +12,16 @@ namespace warren::stacks {
 
 TEST_CASE("where another node saw peers is a line each; what is none is left out") {
     const std::string key = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=";
-    const SeenPeers seen = parse_seen(key + " 198.51.100.7:4500\n" + "no key 198.51.100.8:4500\n" + key + "\n\n" +
-                                      "AAAAA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg= not-an-endpoint\n");
+    const SeenPeers seen = parse_seen("epoch 7\n" + key + " 198.51.100.7:4500\n" + "no key 198.51.100.8:4500\n" + key +
+                                          "\n\n" + "AAAAA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg= not-an-endpoint\n",
+                                      7);
     REQUIRE(seen.size() == 1);
     CHECK(seen.begin()->second == *parse_endpoint("198.51.100.7:4500"));
     CHECK(seen.begin()->first.bytes == crypto::parse_public_key(key)->bytes);
-    CHECK(parse_seen("").empty());
-    CHECK(parse_seen(std::string(100'000, 'x')).empty());
+    CHECK(parse_seen("epoch 6\n" + key + " 198.51.100.7:4500\n", 7).empty());
+    CHECK(parse_seen(key + " 198.51.100.7:4500\n", 7).empty());
+    CHECK(parse_seen("", 7).empty());
+    CHECK(parse_seen("epoch 7\n" + std::string(100'000, 'x'), 7).empty());
 }
 
 TEST_CASE("a group has the addresses that root's fleet.toml gives it, and no group that is not there has any") {
