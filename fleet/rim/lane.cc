@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <sstream>
 #include <utility>
 
 #include "base/fd.h"
@@ -102,6 +103,22 @@ std::string bird_filters(const std::map<IpAddress, std::uint64_t>& epochs) {
     return out;
 }
 
+// "group 7 12 192.0.2.7 2001:db8::7"
+std::map<IpAddress, std::uint64_t> served_epochs(const std::vector<ipc::ControlText>& texts) {
+    std::map<IpAddress, std::uint64_t> out;
+    for (const ipc::ControlText& one : texts) {
+        std::istringstream words(one.text);
+        std::string word;
+        unsigned group = 0;
+        std::uint64_t epoch = 0;
+        if (!(words >> word >> group >> epoch) || word != "group") continue;
+        while (words >> word) {
+            if (const auto address = parse_ip(word)) out[*address] = epoch;
+        }
+    }
+    return out;
+}
+
 Lane::Lane(Options options) : options_(std::move(options)), thread_([this] { run(); }) {}
 
 Lane::~Lane() {
@@ -148,8 +165,19 @@ void Lane::run() {
     }
 }
 
+// What an earlier fleetd announced stays so while its groups follow one after the other.
+void Lane::learn_epochs() {
+    ipc::ControlRequest request;
+    request.verb = ipc::ControlVerb::kGroupStatus;
+    const auto reply = ask_stackd(options_.fleet_socket, request, kPatienceSeconds);
+    if (!reply) return;
+    knows_epochs_ = true;
+    epochs_.merge(served_epochs(reply->texts));
+}
+
 // First the route, then the address: so the address is never announced with an older epoch.
 void Lane::announce(const Wish& wish) {
+    if (!knows_epochs_ && !options_.bird_socket.empty()) learn_epochs();
     bool is_new = false;
     for (const IpAddress& address : wish.addresses) {
         std::uint64_t& epoch = epochs_[address];

@@ -15,6 +15,7 @@
 #include "base/ip.h"
 #include "base/time.h"
 #include "fleet/ownership/ownership.h"
+#include "ipc/control_messages.h"
 
 namespace warren::fleet {
 
@@ -24,6 +25,9 @@ namespace warren::fleet {
 // The file that BIRD includes: a filter for each family, which lets in an address with an epoch and gives it a MED that
 // is lower the later the epoch, and no other address.
 [[nodiscard]] std::string bird_filters(const std::map<IpAddress, std::uint64_t>& epochs);
+
+// The addresses that stackd serves, and their epochs: of the texts of its answer to kGroupStatus.
+[[nodiscard]] std::map<IpAddress, std::uint64_t> served_epochs(const std::vector<ipc::ControlText>& texts);
 
 class Lane {
   public:
@@ -58,6 +62,7 @@ class Lane {
     void run();
     void carry_out(const Wish& wish);
     void announce(const Wish& wish);
+    void learn_epochs();
 
     Options options_;
     std::mutex mutex_;  // guards the next two
@@ -65,6 +70,7 @@ class Lane {
     bool is_over_ = false;
     std::condition_variable change_;
     std::map<IpAddress, std::uint64_t> epochs_;  // the thread's
+    bool knows_epochs_ = false;                  // of what an earlier fleetd announced
     std::map<GroupNumber, std::string> complaints_;
     std::thread thread_;
 };

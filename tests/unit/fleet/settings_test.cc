@@ -52,4 +52,13 @@ TEST_CASE("BIRD lets in an address with an epoch, the newest with the lowest MED
     CHECK(bird_filters({}).find("accept") == std::string::npos);
 }
 
+TEST_CASE("a fleetd that starts anew learns from stackd which epochs are announced") {
+    const auto text = [](const char* what) { return ipc::ControlText{ipc::ControlText::Kind::kFact, "", what}; };
+    const auto epochs = served_epochs({text("group 7 12 192.0.2.23 2001:db8:f::7"), text("group 8 13 192.0.2.24"),
+                                       text("group x 1 192.0.2.25"), text("node 9 14 192.0.2.26"), text("")});
+    CHECK(epochs == std::map<IpAddress, std::uint64_t>{{*parse_ip("192.0.2.23"), 12},
+                                                       {*parse_ip("2001:db8:f::7"), 12},
+                                                       {*parse_ip("192.0.2.24"), 13}});
+}
+
 }  // namespace warren::fleet
