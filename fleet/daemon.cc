@@ -37,6 +37,7 @@ ControlReply refused(std::string why) {
 Ownership::Settings machine_settings(const Settings& settings) {
     Ownership::Settings out;
     out.me = settings.node;
+    out.instance = settings.instance;
     out.groups = settings.groups;
     return out;
 }
@@ -103,6 +104,10 @@ void Daemon::with_machine(const Call& call) {
 
 void Daemon::tick() {
     with_machine([&](Actions& out) { machine_.run(boot_time(), out); });
+    if (std::exchange(has_double_, machine_.has_double()) != machine_.has_double()) {
+        log(has_double_ ? LogLevel::kError : LogLevel::kInfo,
+            has_double_ ? "node_name_used_elsewhere" : "node_name_free", {{"node", options_.settings.node}});
+    }
     const Instant now = boot_time();
     const Instant next = machine_.next_deadline();
     const Duration pause = next <= now ? Duration(milliseconds(1)) : std::min<Duration>(next - now, kLongestTick);
@@ -128,8 +133,9 @@ void Daemon::note_etcd(const Status& status) {
 void Daemon::perform(const SendBeat& beat) {
     const std::int64_t wall =
         std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-    const std::string body = beat_request(options_.settings.node, beat.fence,
-                                          {beat.number, wall, machine_.is_draining(), machine_.can_serve(boot_time())});
+    const std::string body = beat_request(
+        options_.settings.node, beat.fence,
+        {beat.number, wall, machine_.is_draining(), machine_.can_serve(boot_time()), options_.settings.instance});
     const Instant sent = boot_time();
     gateway_.ask(kTransactionTarget, body, kPatience, [this, beat, sent](const Result<std::string>& text) {
         const auto answer = text ? parse_answer(*text) : tl::unexpected<Error>(text.error());
@@ -372,6 +378,8 @@ ControlReply Daemon::status() const {
                          group.is_broken ? "; its record in etcd is broken, and nobody takes it" : ""));
     }
     const bool is_valid = machine_.is_valid(now);
+    if (machine_.has_double())
+        fact("this node serves nothing: another machine has beaten under its name in the last seconds");
     fact(is_valid ? fmt::format("etcd: this node is valid for another {:.1f} s",
                                 static_cast<double>((machine_.valid_until() - now).count()) / 1e9)
                   : "etcd: this node may serve nothing: " +

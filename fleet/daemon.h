@@ -71,6 +71,7 @@ class Daemon {
     std::thread prober_;
     std::atomic<bool> is_over_ = false;
     bool is_watching_ = false;
+    bool has_double_ = false;
     std::string etcd_problem_;
     std::map<GroupNumber, Instant> begun_;  // groups that stackd was asked to serve since they were stopped, and when
     std::map<GroupNumber, std::set<std::string>> customers_;

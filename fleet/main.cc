@@ -57,6 +57,14 @@ Result<fleet::Settings> read_settings(const std::string& path) {
     return fleet::parse_settings(path, text.str());
 }
 
+// Another one after each start of the machine, and on each machine. Source: random(4).
+std::string boot_id() {
+    std::ifstream file("/proc/sys/kernel/random/boot_id");
+    std::string id;
+    std::getline(file, id);
+    return id;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -104,6 +112,7 @@ int main(int argc, char** argv) {
         return 1;
     }
     if (chosen.count("check") != 0) return 0;
+    settings->instance = boot_id();
     if (const Status user = become(chosen_text("user")); !user) return refuse(user.error());
     if (const Status dropped = drop_privileges(); !dropped) return refuse(dropped.error());
     fleet::Daemon daemon(

@@ -12,6 +12,7 @@ namespace warren::fleet {
 
 struct Settings {
     std::string node;
+    std::string instance;           // not from the file: this machine since its last start; "": not known
     Endpoint etcd;                  // of the own member, on a loopback address
     std::vector<Prefix> addresses;  // no host bits, at most one of a family: address N of each is group N's
     GroupNumber groups = 1;

@@ -36,6 +36,7 @@ void Ownership::learn(Instant now, GroupNumber number, const GroupRecord& record
 }
 
 void Ownership::learn(Instant now, const std::string& name, const ReadAnswer::Beat& beat, Revision revision) {
+    if (name == settings_.me) learn_double(now, beat);
     Node& node = nodes_[name];
     if (revision < node.revision) return;
     node.revision = revision;
@@ -44,6 +45,23 @@ void Ownership::learn(Instant now, const std::string& name, const ReadAnswer::Be
     if (beat.changed == node.changed) return;
     node.changed = beat.changed;
     node.first_seen = now;
+}
+
+// It may be this machine before its last start, or another one that a file was copied to.
+void Ownership::learn_double(Instant now, const ReadAnswer::Beat& beat) {
+    const bool is_other = !settings_.instance.empty() && !beat.instance.empty() && beat.instance != settings_.instance;
+    if (!is_other || beat.changed <= double_changed_) return;
+    double_changed_ = beat.changed;
+    double_seen_ = now;
+    double_is_first_ = beat.instance < settings_.instance;
+    has_double_ = true;
+}
+
+void Ownership::yield_to_double(Actions& out) {
+    if (!has_double_ || valid_until_ == kLongAgo) return;
+    valid_until_ = kLongAgo;
+    has_read_ = false;
+    while (!serving_.empty()) stop(serving_.begin()->first, out);
 }
 
 bool Ownership::may_serve(const Group& group) const {
@@ -78,10 +96,11 @@ void Ownership::run(Instant now, Actions& out) {
 // waited for us while we did not run never hides that it ran out.
 void Ownership::settle(Instant now, Actions& out) {
     lapse(now, out);
+    yield_to_double(out);
     if (began_ == kLongAgo) began_ = now;
     if (!read_awaited_ && (!has_read_ || !knows_fence_)) send_read(now, out);
-    if (now - read_sent_ >= (read_awaited_ ? settings_.answer : settings_.again)) send_read(now, out);
-    if (knows_fence_ && now >= beat_at_) {
+    if (now - read_sent_ >= read_pause()) send_read(now, out);
+    if (knows_fence_ && !has_double_ && now >= beat_at_) {
         out.emplace_back(SendBeat{++number_, fence_});
         beat_at_ = now + settings_.beat;
     }
@@ -94,10 +113,14 @@ void Ownership::settle(Instant now, Actions& out) {
     plan_next(now);
 }
 
+Duration Ownership::read_pause() const {
+    return read_awaited_ || has_double_ ? settings_.answer : settings_.again;
+}
+
 void Ownership::plan_next(Instant now) {
-    next_ = knows_fence_ ? beat_at_ : kNever;
+    next_ = knows_fence_ && !has_double_ ? beat_at_ : kNever;
     if (valid_until_ > now) next_ = std::min(next_, valid_until_);
-    next_ = std::min(next_, read_sent_ + (read_awaited_ ? settings_.answer : settings_.again));
+    next_ = std::min(next_, read_sent_ + read_pause());
     if (!is_valid(now) || !has_read_ || change_ || giving_ || !can_serve(now)) return;
     if (change_at_ > now) next_ = std::min(next_, change_at_);
     for (const auto& [number, group] : groups_) {
@@ -136,6 +159,7 @@ void Ownership::read_again(Instant now, Actions& out) {
 
 void Ownership::beat_answered(Instant now, const BeatAnswer& answer, Actions& out) {
     lapse(now, out);
+    if (has_double_) return settle(now, out);
     if (!answer.accepted) {
         if (knows_fence_ && answer.fence != fence_) return settle(now, out);  // we know already
         // Somebody took us for dead. Everything that we know may be over.
@@ -172,6 +196,7 @@ void Ownership::read_answered(Instant now, const ReadAnswer& answer, Actions& ou
     }
     for (const auto& [name, beat] : answer.beats) learn(now, name, beat, answer.revision);
     forget_nodes(now, answer);
+    if (has_double_ && now - double_seen_ >= settings_.take * (double_is_first_ ? 3 : 2)) has_double_ = false;
     if (answer.revision >= read_barrier_) {
         read_awaited_ = false;
         fence_ = answer.fence;

@@ -81,7 +81,8 @@ struct ReadAnswer {
     struct Beat {
         Revision changed = 0;
         bool is_draining = false;
-        bool can_serve = true;  // its stackd answers
+        bool can_serve = true;      // its stackd answers
+        std::string instance = {};  // the machine's
     };
     std::map<std::string, Beat> beats;
 };
@@ -96,11 +97,14 @@ struct ChangeAnswer {
 //
 // A group is served while all hold: its record names us; our validity has not run out, which is counted from the
 // sending of the last beat that was accepted; since validity ran out last, or a beat was refused, all groups were read
-// anew; and we are not giving it away. Without a stackd that answers nothing is taken, and what is owned is given away.
+// anew; and we are not giving it away. While another machine beats under our name we neither beat nor serve. Without a
+// stackd that answers nothing is taken, and what is owned is given away.
 class Ownership {
   public:
     struct Settings {
         std::string me;
+        std::string instance =
+            {};  // of this machine, since it was started: two with one name differ in it; "": not known
         GroupNumber groups = 1;
         Duration beat = std::chrono::milliseconds(500);
         Duration own = std::chrono::seconds(5);    // a beat makes us valid for so long
@@ -155,6 +159,8 @@ class Ownership {
     [[nodiscard]] Instant valid_until() const { return valid_until_; }
     [[nodiscard]] bool is_draining() const { return is_draining_; }
     [[nodiscard]] bool can_serve(Instant now) const { return now < stackd_until_; }
+    // Another machine has beaten under our name lately.
+    [[nodiscard]] bool has_double() const { return has_double_; }
     [[nodiscard]] bool is_served(GroupNumber group) const { return serving_.contains(group); }
 
   private:
@@ -199,8 +205,11 @@ class Ownership {
     void give(Instant now, Actions& out);
     void begin_giving(Instant now, GroupNumber group, const std::string& to, Actions& out);
     void plan_next(Instant now);
+    [[nodiscard]] Duration read_pause() const;
     void send(Instant now, Change change, Actions& out);
     void send_read(Instant now, Actions& out);
+    void learn_double(Instant now, const ReadAnswer::Beat& beat);
+    void yield_to_double(Actions& out);
     void forget_nodes(Instant now, const ReadAnswer& answer);
     void learn(Instant now, GroupNumber group, const GroupRecord& record, Revision revision);
     void learn(Instant now, const std::string& node, const ReadAnswer::Beat& beat, Revision revision);
@@ -233,6 +242,10 @@ class Ownership {
     std::optional<Giving> giving_;
     bool is_draining_ = false;
     Instant began_ = kLongAgo;
+    bool has_double_ = false;
+    Revision double_changed_ = 0;  // its last beat, and when that was seen
+    Instant double_seen_ = kLongAgo;
+    bool double_is_first_ = false;     // it goes on before us when both have stopped
     Instant stackd_until_ = kLongAgo;  // it is taken to be there
 };
 

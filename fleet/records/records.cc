@@ -14,6 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kMaxAddress = 64;
+constexpr std::size_t kMaxInstance = 64;
 
 std::string key_of(std::string_view kind, std::string_view name) {
     return std::string(kPrefix) + std::string(kind) + "/" + std::string(name);
@@ -122,7 +123,10 @@ std::optional<GroupChanged> group_of(const KeyValue& from) {
 std::optional<BeatChanged> beat_of(const KeyValue& from) {
     const auto name = name_of(from.key, "beat");
     if (!name || !is_node_name(*name)) return std::nullopt;
-    return BeatChanged{*name, {from.changed, flag(from.value, "drain", false), flag(from.value, "serves", true)}};
+    auto instance = text(member(from.value, "instance")).value_or("");
+    if (instance.size() > kMaxInstance) instance.clear();
+    return BeatChanged{*name,
+                       {from.changed, flag(from.value, "drain", false), flag(from.value, "serves", true), instance}};
 }
 
 std::optional<StateChanged> state_of(const KeyValue& from) {
@@ -168,7 +172,8 @@ std::string beat_request(const std::string& node, Revision fence, const Beat& be
     const json value{{"number", beat.number},
                      {"wall", beat.wall_milliseconds},
                      {"drain", beat.is_draining},
-                     {"serves", beat.can_serve}};
+                     {"serves", beat.can_serve},
+                     {"instance", beat.instance}};
     const json request{{"compare", json::array({compare(key_of("fence", node), fence)})},
                        {"success", json::array({put(key_of("beat", node), value)})}};
     return request.dump();

@@ -36,6 +36,7 @@ struct Beat {
     std::int64_t wall_milliseconds = 0;  // for people
     bool is_draining = false;
     bool can_serve = true;
+    std::string instance = {};  // of this machine
 };
 [[nodiscard]] std::string beat_request(const std::string& node, Revision fence, const Beat& beat);
 [[nodiscard]] std::string read_request(const std::string& node);

@@ -25,6 +25,7 @@ class Alone {
     bool refuses = false;  // etcd does, each change
     GroupRecord record() const { return groups_.at(0); }
     std::size_t changes = 0;
+    std::size_t beats = 0;
     std::size_t stops = 0;
     bool is_served() const { return machine_.is_served(0); }
     Ownership& machine() { return machine_; }
@@ -35,6 +36,13 @@ class Alone {
         groups_[0] = record;
         Actions out;
         machine_.group_seen(now_, 0, record, record.changed, out);
+        carry_out(out);
+    }
+    // Another machine beats under our name.
+    void beat_as_us() {
+        beats_["vie-1"] = {++revision_, false, true, "another"};
+        Actions out;
+        machine_.beat_seen(now_, "vie-1", beats_["vie-1"], revision_, out);
         carry_out(out);
     }
     // Somebody deletes the other's beat, and all is read.
@@ -69,7 +77,8 @@ class Alone {
         }
     }
     void perform(const SendBeat& beat, Actions& out) {
-        beats_["vie-1"] = {++revision_, false, machine_.can_serve(now_)};
+        ++beats;
+        beats_["vie-1"] = {++revision_, false, machine_.can_serve(now_), "this one"};
         machine_.beat_answered(now_, {beat.number, now_, beat.fence, revision_, true}, out);
     }
     void perform(const Read& /*read*/, Actions& out) {
@@ -94,7 +103,7 @@ class Alone {
     Revision revision_ = 5;
     std::map<GroupNumber, GroupRecord> groups_;
     std::map<std::string, ReadAnswer::Beat> beats_{{"vie-2", {2}}};
-    Ownership machine_{Ownership::Settings{.me = "vie-1"}};
+    Ownership machine_{Ownership::Settings{.me = "vie-1", .instance = "this one"}};
 };
 
 }  // namespace
@@ -168,6 +177,35 @@ TEST_CASE("a broken record leaves the last good one in force, and nobody asks fo
         alone.run(seconds(1));
         CHECK_FALSE(alone.is_served());
         CHECK_FALSE(alone.machine().groups(alone.now()).at(0).is_broken);
+    }
+}
+
+TEST_CASE("two machines with one name: who comes later waits, and who sees another's beat stops at once") {
+    Alone alone("vie-1");
+    alone.run(seconds(10));
+    REQUIRE(alone.is_served());
+    alone.beat_as_us();
+    CHECK_FALSE(alone.is_served());
+    CHECK(alone.machine().has_double());
+    const std::size_t beats = alone.beats;
+    for (int i = 0; i < 20; ++i) {
+        alone.run(seconds(1));
+        alone.beat_as_us();
+    }
+    CHECK(alone.beats == beats);
+    CHECK_FALSE(alone.is_served());
+    alone.run(seconds(10));
+    CHECK(alone.beats == beats);
+    alone.run(seconds(12));  // the other is gone
+    CHECK(alone.is_served());
+    CHECK_FALSE(alone.machine().has_double());
+    SUBCASE("a machine that was started anew knows its last beat as another's") {
+        Alone begun("vie-1");
+        begun.beat_as_us();
+        begun.run(seconds(11));
+        CHECK(begun.beats == 0);
+        begun.run(seconds(12));
+        CHECK(begun.is_served());
     }
 }
 
