@@ -65,10 +65,6 @@ TEST_CASE("left out: a take compares the beat") {
     CHECK(found({.compares_beat = false}, 2000) > 0);
 }
 
-TEST_CASE("left out: a gift follows its own Stop, and no Serve that waited comes after that") {
-    CHECK(found({.stop_follows_serves = false}, 2000) > 0);
-}
-
 // Each of the two guards the same: a node that was taken for dead and goes on.
 TEST_CASE("left out: a beat compares the fence, and a read follows validity that ran out") {
     CHECK(found({.compares_fence = false, .reads_anew = false}, 200) > 0);
