@@ -241,7 +241,7 @@ function foundOf(session, query) {
           text: peer.name,
         });
   }
-  return { items: items.slice(0, 100), has_more: items.length > 100 };
+  return { as_of: new Date().toISOString(), stale: false, items: items.slice(0, 100), has_more: items.length > 100 };
 }
 
 function stream(request, response, session, query) {

@@ -419,6 +419,10 @@ export interface Found {
 
 /** What was found. */
 export interface FoundList {
+  /** The time of what is shown. */
+  as_of: string;
+  /** vpnd does not answer: it is no news. */
+  stale: boolean;
   /** In natural order. */
   items: Found[];
   /** There is more than limit. */
@@ -440,6 +444,8 @@ export interface Used {
 export interface Top {
   /** The time of the figures. */
   as_of: string;
+  /** vpnd does not answer: they are no news. */
+  stale: boolean;
   /** Customers. */
   customers: Used[];
   /** Their peers and connections. */

@@ -8,10 +8,11 @@ import { useResource } from "../state/resource";
 /** Shorter texts are in too many names. */
 const shortest = 2;
 const most = 20;
+const nothing: FoundList = { as_of: "", stale: false, items: [], has_more: false };
 
 export function Finds({ text }: { text: string }) {
   const list = useResource<FoundList>(text, (signal) =>
-    text.length < shortest ? Promise.resolve({ items: [], has_more: false }) : api.find(text, signal),
+    text.length < shortest ? Promise.resolve(nothing) : api.find(text, signal),
   );
   const found = (list.value.value?.items ?? []).filter((one) => one.kind !== "customer");
   if (found.length === 0) return null;
