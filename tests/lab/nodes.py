@@ -11,8 +11,8 @@ from . import netlab, warren
 
 GROUP = "nogroup"  # of netlab's unprivileged user
 WIRE_VERSION = 9
-VERBS = {"prepare": 11, "serve": 12, "stop": 13, "status": 14, "fleet status": 15, "fleet move": 16, "fleet drain": 17,
-         "fleet undrain": 18}
+VERBS = {"prepare": 13, "serve": 14, "stop": 15, "status": 16, "fleet status": 17, "fleet move": 18, "fleet drain": 19,
+         "fleet undrain": 20}
 
 
 def boot_time():

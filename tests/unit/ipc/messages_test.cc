@@ -200,6 +200,7 @@ std::vector<SnapshotMessage> every_snapshot_message() {
                       true,
                       true,
                       true,
+                      {23, 24, true},
                       WallTime{25},
                       {WallTime{20}, WallTime{21}},
                       22,
@@ -501,9 +502,9 @@ TEST_CASE("values out of range are refused") {
     PutPeer peer;
     peer.settings.allowed_ips = {*parse_prefix("10.0.0.0/8")};
     Wire wire = wire_of(ConfigMessage(std::move(peer)));
-    // Behind it: no endpoint, no date, the tunnel's kind, two keys, the keepalive, no next key, the queue, what
-    // follows, a bool, nobody who saw it elsewhere.
-    const std::size_t length_at = wire.size() - 1 - (1 + 8 + 1 + 32 + 32 + 2 + 1 + 2 + 4 + 1 + 1);
+    // Behind it: no endpoint, no date, no limits, the tunnel's kind, two keys, the keepalive, no next key, the queue,
+    // what follows, a bool, nobody who saw it elsewhere.
+    const std::size_t length_at = wire.size() - 1 - (1 + 8 + 32 + 1 + 32 + 32 + 2 + 1 + 2 + 4 + 1 + 1);
     REQUIRE(wire[length_at] == 8);
     wire[length_at] = 33;
     CHECK_FALSE(decode(wire));

@@ -166,27 +166,6 @@ TEST_CASE("rules in the order of the file, between ping and the default") {
     CHECK(text.find("\t\tct state invalid drop\n\t\tiifname \"vpn0\" jump admit\n") != std::string::npos);
 }
 
-TEST_CASE("a rule with a log is preceded by one that tells of new connections, some of them, and decides nothing") {
-    config::Customer who = customer();
-    who.firewall.rules = {rule("no", FirewallAction::kDrop, {}, {"10.42.0.0/24"})};
-    const std::string without = render(firewall_of(who));
-    who.firewall.rules[0].log = true;
-    const std::string text = render(firewall_of(who));
-    CHECK(text != without);
-    CHECK(
-        text.find(
-            R"(		ct reply ip saddr 10.42.0.0-10.42.0.255 ct state new limit rate 10/second burst 20 packets )"
-            R"(log prefix "no" group 21592 comment "rule no"
-		ct reply ip saddr 10.42.0.0-10.42.0.255 counter last drop comment "rule no"
-)") != std::string::npos);
-    const Firewall firewall = firewall_of(who);
-    const auto batch = encode(firewall, false);
-    const auto observed = parse_firewall(only(batch, 0x0a00), only(batch, 0x0a06), only(batch, 0x0a03));
-    REQUIRE(observed.has_value());
-    CHECK(observed->rules == rule_count(firewall));
-    CHECK(observed->chains == chain_summary(firewall));
-}
-
 TEST_CASE("nothing is tracked where nothing needs it") {
     config::Customer who = customer();
     who.firewall.otherwise = FirewallAction::kDrop;
@@ -246,6 +225,25 @@ TEST_CASE("a policy that is encoded is what is observed") {
         list.members = parse_members(only(its, 0x0a0c), list.key);
     }
     CHECK(*observed == observed_of(firewall));
+}
+
+TEST_CASE("a rule with a log is preceded by one that tells of new connections, some of them, and decides nothing") {
+    config::Customer who = customer();
+    who.firewall.rules = {rule("no", FirewallAction::kDrop, {}, {"10.42.0.0/24"})};
+    const std::string without = render(firewall_of(who));
+    who.firewall.rules[0].log = true;
+    const std::string text = render(firewall_of(who));
+    CHECK(text != without);
+    const std::string match = "\t\tct reply ip saddr 10.42.0.0-10.42.0.255 ";
+    const std::string tells = "ct state new limit rate 10/second burst 20 packets log prefix \"no\" group 21592 ";
+    const std::string decides = "counter last drop comment \"rule no\"\n";
+    CHECK(text.find(match + tells + "comment \"rule no\"\n" + match + decides) != std::string::npos);
+    const Firewall firewall = firewall_of(who);
+    const auto batch = encode(firewall, false);
+    const auto observed = parse_firewall(only(batch, 0x0a00), only(batch, 0x0a06), only(batch, 0x0a03));
+    REQUIRE(observed.has_value());
+    CHECK(observed->rules == rule_count(firewall));
+    CHECK(observed->chains == chain_summary(firewall));
 }
 
 TEST_CASE("counters go on where they were, under the name of their rule") {

@@ -243,7 +243,8 @@ TEST_CASE("a change of any setting of a customer makes a new view, whatever sett
 TEST_CASE("a change of any setting of a peer goes to the engine, whatever settings there are") {
     const std::size_t count = test::count_fields(std::move(peers({10}).front()));
     CHECK(count >= 10);
-    for (std::size_t i = 0; i + 1 < count; ++i) {  // but for the last, same_prefixes: it sets nothing
+    for (std::size_t i = 0; i < count; ++i) {
+        if (i + 2 == count) continue;  // same_prefixes: it sets nothing
         INFO("field ", i);
         CustomerSet set(2);
         accept(set, Draft(1, true).listener("", 1).listener("x", 3, 4000).customer(large(1, 2)));
