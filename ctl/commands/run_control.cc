@@ -30,8 +30,16 @@ struct Answer {
     std::string question;  // what stackd wants to be told twice
 };
 
+using Send = std::function<Result<ipc::ControlDone>(const std::string& run_dir, const ipc::ControlRequest& request,
+                                                    const std::function<void(const ipc::ControlText&)>& on_text)>;
+
+Result<ipc::ControlDone> ask_stackd(const std::string& run_dir, const ipc::ControlRequest& request,
+                                    const std::function<void(const ipc::ControlText&)>& on_text) {
+    return send_request(run_dir, request, on_text);
+}
+
 Answer run_request(const ipc::ControlRequest& request, const Invocation& invocation, Output& output,
-                   decltype(&send_request) send = send_request) {
+                   const Send& send = ask_stackd) {
     Answer answer;
     using Kind = ipc::ControlText::Kind;
     std::vector<ipc::ControlText> texts;
