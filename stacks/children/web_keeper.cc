@@ -246,7 +246,7 @@ Status WebKeeper::start() {
     owes_stacks_ = true;
     is_file_unread_ = false;
     owes_changing_ = true;
-    asked_.clear();
+    drop_asked();
     has_replaced_past_ = is_past_refused_ = false;
     ++life_;
     report_changing(changing_);
