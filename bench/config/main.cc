@@ -38,7 +38,7 @@ std::string key_of(unsigned number) {
     for (std::size_t i = 1; number > 0; ++i) {
         char& letter = out[i];
         letter = kLetters[number % kLetters.size()];
-        number /= kLetters.size();
+        number /= static_cast<unsigned>(kLetters.size());
     }
     return out + "A=";
 }
