@@ -18,6 +18,7 @@ import secrets
 import shutil
 import signal
 import sys
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
@@ -326,7 +327,8 @@ def main():
             demo.keep_talking()
             demo.invite()
             say("Press Ctrl-C to end the demo and to remove everything.")
-            signal.pause()
+            while True:
+                time.sleep(1)  # not signal.pause(): a signal that came just before would not end that
     except KeyboardInterrupt:
         say()
     except (netlab.LabError, OSError) as error:
