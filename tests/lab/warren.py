@@ -353,4 +353,10 @@ class Warren:
         return self.lab.adopt(f"warren-{customer}")
 
     def output(self):
-        return self.process.output()
+        """What stackd and its vpnd wrote. A vpnd that outlived a stackd writes on into the file of that one."""
+        logs = [os.path.realpath(f"/proc/{pid}/fd/2") for pid in self.children("vpnd")] + [self.process.log]
+        texts = []
+        for log in dict.fromkeys(filter(os.path.isfile, logs)):
+            with open(log, errors="replace") as file:
+                texts.append(file.read())
+        return "".join(texts)
