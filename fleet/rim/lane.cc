@@ -24,6 +24,7 @@ namespace warren::fleet {
 namespace {
 
 constexpr int kPatienceSeconds = 5;
+constexpr int kBirdPatienceSeconds = 2;
 
 Status write_file(const std::string& path, const std::string& text, mode_t mode) {
     const std::string beside = path + ".new";
@@ -64,7 +65,7 @@ Status reconfigure_bird(const std::string& path) {
     address.sun_family = AF_UNIX;
     if (!socket.valid() || path.size() >= sizeof address.sun_path) return fail(ErrorCode::kInvalid, "socket of BIRD");
     std::memcpy(address.sun_path, path.c_str(), path.size());
-    const timeval patience{kPatienceSeconds, 0};
+    const timeval patience{kBirdPatienceSeconds, 0};
     (void)::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
         return fail_errno("connect to " + path, errno);
@@ -119,7 +120,13 @@ std::map<IpAddress, std::uint64_t> served_epochs(const std::vector<ipc::ControlT
     return out;
 }
 
-Lane::Lane(Options options) : options_(std::move(options)), thread_([this] { run(); }) {}
+Lane::Lane(Options options)
+    : options_(std::move(options)),
+      changer_([this] {
+          prepare_bird();
+          run(changing_);
+      }),
+      renewer_([this] { run(renewing_); }) {}
 
 Lane::~Lane() {
     {
@@ -127,42 +134,65 @@ Lane::~Lane() {
         is_over_ = true;
     }
     change_.notify_all();
-    thread_.join();
+    changer_.join();
+    renewer_.join();
 }
 
 void Lane::push(Wish wish) {
+    const auto is_older = [&wish](const Wish& other) { return other.group == wish.group && other.serves; };
     const std::lock_guard lock(mutex_);
-    if (!wish.serves)
-        std::erase_if(waiting_, [&](const Wish& other) { return other.group == wish.group && other.serves; });
-    const auto last =
-        std::find_if(waiting_.rbegin(), waiting_.rend(), [&](const Wish& other) { return other.group == wish.group; });
-    if (last != waiting_.rend() && last->serves && wish.serves) {
+    if (!wish.serves) {
+        std::erase_if(changing_.waiting, is_older);
+        std::erase_if(renewing_.waiting, is_older);
+        open_.erase(wish.group);
+    }
+    const auto last = std::find_if(changing_.waiting.rbegin(), changing_.waiting.rend(),
+                                   [&](const Wish& other) { return other.group == wish.group; });
+    const bool has_turn = last != changing_.waiting.rend() || changing_.busy_with == wish.group;
+    const auto open = open_.find(wish.group);
+    const bool goes_on = wish.serves && !has_turn && !wish.seen && open != open_.end() &&
+                         open->second == Open{wish.epoch, wish.addresses};
+    if (goes_on) {
+        std::erase_if(renewing_.waiting, is_older);
+        renewing_.waiting.push_back(std::move(wish));
+    } else if (last != changing_.waiting.rend() && last->serves && wish.serves) {
         if (!wish.seen) wish.seen = std::move(last->seen);
         *last = std::move(wish);
     } else {
-        waiting_.push_back(std::move(wish));
+        changing_.waiting.push_back(std::move(wish));
     }
     change_.notify_all();
 }
 
-void Lane::run() {
-    // BIRD does not start without the file that it includes.
+// Nothing: it is over. What the other thread does for the same group ends first: a renewal that stackd gets after a
+// stop would begin the group again.
+std::optional<Lane::Wish> Lane::next(Side& side) {
+    const Side& other = &side == &changing_ ? renewing_ : changing_;
+    std::unique_lock lock(mutex_);
+    change_.wait(lock,
+                 [&] { return is_over_ || (!side.waiting.empty() && other.busy_with != side.waiting.front().group); });
+    if (is_over_) return std::nullopt;
+    Wish wish = std::move(side.waiting.front());
+    side.waiting.pop_front();
+    side.busy_with = wish.group;
+    return wish;
+}
+
+void Lane::run(Side& side) {
+    while (auto wish = next(side)) {
+        carry_out(*wish, &side == &changing_);
+        const std::lock_guard lock(mutex_);
+        side.busy_with.reset();
+        change_.notify_all();
+    }
+}
+
+// BIRD does not start without the file that it includes.
+void Lane::prepare_bird() const {
     const std::string include = options_.directory + "/bird.conf";
-    if (!options_.bird_socket.empty() && ::access(include.c_str(), F_OK) != 0) {
-        if (const Status written = write_file(include, bird_filters({}), 0644); !written)
-            log(LogLevel::kError, "bird_not_configured", {{"reason", written.error().what}});
-    }
-    while (true) {
-        Wish wish;
-        {
-            std::unique_lock lock(mutex_);
-            change_.wait(lock, [this] { return is_over_ || !waiting_.empty(); });
-            if (is_over_) return;
-            wish = std::move(waiting_.front());
-            waiting_.pop_front();
-        }
-        carry_out(wish);
-    }
+    if (options_.bird_socket.empty() || ::access(include.c_str(), F_OK) == 0) return;
+    if (const Status written = write_file(include, bird_filters({}), 0644); !written)
+        log(LogLevel::kError, "bird_not_configured", {{"reason", written.error().what}});
 }
 
 // What an earlier fleetd announced stays so while its groups follow one after the other.
@@ -175,22 +205,41 @@ void Lane::learn_epochs() {
     epochs_.merge(served_epochs(reply->texts));
 }
 
-// First the route, then the address: so the address is never announced with an older epoch.
-void Lane::announce(const Wish& wish) {
-    if (!knows_epochs_ && !options_.bird_socket.empty()) learn_epochs();
+// First the route, then the address: so the address is never announced with an older epoch. BIRD hears at once of all
+// that wait to begin, so that a slow one is waited for once.
+bool Lane::announce(const Wish& wish) {
+    if (options_.bird_socket.empty()) return true;
+    if (!knows_epochs_) learn_epochs();
+    if (!knows_epochs_) return false;
     bool is_new = false;
-    for (const IpAddress& address : wish.addresses) {
-        std::uint64_t& epoch = epochs_[address];
-        is_new = is_new || epoch != wish.epoch;
-        epoch = wish.epoch;
+    const auto note = [&](const Wish& one) {
+        for (const IpAddress& address : one.addresses) {
+            std::uint64_t& epoch = epochs_[address];
+            is_new = is_new || epoch != one.epoch;
+            epoch = one.epoch;
+        }
+    };
+    note(wish);
+    {
+        const std::lock_guard lock(mutex_);
+        for (const Wish& other : changing_.waiting) {
+            if (other.serves && is_new) note(other);
+        }
     }
-    if (!is_new || options_.bird_socket.empty()) return;
+    if (!is_new) return true;
     Status done = write_file(options_.directory + "/bird.conf", bird_filters(epochs_), 0644);
     if (done) done = reconfigure_bird(options_.bird_socket);
     if (!done) log(LogLevel::kError, "bird_not_configured", {{"reason", done.error().what}});
+    return true;
 }
 
-void Lane::carry_out(const Wish& wish) {
+void Lane::complain(GroupNumber group, const std::string& complaint) {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(complaints_[group], complaint) != complaint && !complaint.empty())
+        log(LogLevel::kError, "stackd_refused", {{"group", std::to_string(group)}, {"reason", complaint}});
+}
+
+void Lane::carry_out(const Wish& wish, bool may_begin) {
     ipc::ControlRequest request;
     request.group = wish.group;
     if (wish.serves) {
@@ -201,7 +250,10 @@ void Lane::carry_out(const Wish& wish) {
                 !written)
                 log(LogLevel::kError, "endpoints_not_passed", {{"reason", written.error().what}});
         }
-        announce(wish);
+        if (may_begin && !announce(wish)) {
+            complain(wish.group, "stackd does not say what is served");
+            return options_.served(wish.group, false);
+        }
         request.verb = ipc::ControlVerb::kGroupServe;
         request.epoch = wish.epoch;
         request.until = static_cast<std::uint64_t>(wish.until.nanoseconds);
@@ -213,10 +265,18 @@ void Lane::carry_out(const Wish& wish) {
     const std::string complaint = !reply                    ? reply.error().what
                                   : reply->exit_status != 0 ? reply->summary
                                                             : std::string();
-    if (std::exchange(complaints_[wish.group], complaint) != complaint && !complaint.empty())
-        log(LogLevel::kError, "stackd_refused", {{"group", std::to_string(wish.group)}, {"reason", complaint}});
-    if (wish.serves) return options_.served(wish.group, complaint.empty());
-    if (complaint.empty()) options_.stopped(wish.group, wish.number);
+    complain(wish.group, complaint);
+    if (!wish.serves) {
+        if (complaint.empty()) options_.stopped(wish.group, wish.number);
+        return;
+    }
+    if (complaint.empty()) {
+        const std::lock_guard lock(mutex_);
+        const bool ends = std::any_of(changing_.waiting.begin(), changing_.waiting.end(),
+                                      [&](const Wish& other) { return other.group == wish.group; });
+        if (!ends) open_[wish.group] = Open{wish.epoch, wish.addresses};
+    }
+    options_.served(wish.group, complaint.empty());
 }
 
 }  // namespace warren::fleet

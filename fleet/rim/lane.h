@@ -1,4 +1,5 @@
-// What fleetd asks of stackd and of BIRD, one after the other, on a thread of its own: either may be slow.
+// What fleetd asks of stackd and of BIRD, on two threads: either may be slow, and what goes on must not wait for what
+// begins or ends.
 #pragma once
 
 #include <condition_variable>
@@ -35,7 +36,7 @@ class Lane {
         std::string fleet_socket;  // stackd's
         std::string directory;     // ours
         std::string bird_socket;   // "": there is no BIRD
-        // Called on the lane's thread, with the number of the Stop.
+        // Called on a thread of the lane, with the number of the Stop.
         std::function<void(GroupNumber, std::uint64_t number)> stopped;
         // Likewise, after each Serve: whether stackd did it.
         std::function<void(GroupNumber, bool is_done)> served;
@@ -55,24 +56,45 @@ class Lane {
     Lane(const Lane&) = delete;
     Lane& operator=(const Lane&) = delete;
 
-    // Any thread. A later wish to serve a group takes the place of one that waits, and one to stop it drops that.
+    // Any thread. A later wish to serve a group takes the place of one that waits, and one to stop it drops that. For
+    // one group they are carried out in their order. A group that is served already goes on ahead of all others that
+    // begin or end.
     void push(Wish wish);
 
   private:
-    void run();
-    void carry_out(const Wish& wish);
-    void announce(const Wish& wish);
+    // What stackd serves, as far as we asked for it.
+    struct Open {
+        std::uint64_t epoch = 0;
+        std::vector<IpAddress> addresses;
+        bool operator==(const Open&) const = default;
+    };
+    // One of the two threads' work.
+    struct Side {
+        std::deque<Wish> waiting;
+        std::optional<GroupNumber> busy_with;
+    };
+
+    void run(Side& side);
+    [[nodiscard]] std::optional<Wish> next(Side& side);
+    void prepare_bird() const;
+    void carry_out(const Wish& wish, bool may_begin);
+    // False: it is not known what else is announced, so nothing was changed.
+    [[nodiscard]] bool announce(const Wish& wish);
     void learn_epochs();
+    void complain(GroupNumber group, const std::string& complaint);
 
     Options options_;
-    std::mutex mutex_;  // guards the next two
-    std::deque<Wish> waiting_;
+    std::mutex mutex_;  // guards all up to the condition
+    Side changing_;     // begins and ends groups
+    Side renewing_;
+    std::map<GroupNumber, Open> open_;
+    std::map<GroupNumber, std::string> complaints_;
     bool is_over_ = false;
     std::condition_variable change_;
-    std::map<IpAddress, std::uint64_t> epochs_;  // the thread's
+    std::map<IpAddress, std::uint64_t> epochs_;  // the changing thread's
     bool knows_epochs_ = false;                  // of what an earlier fleetd announced
-    std::map<GroupNumber, std::string> complaints_;
-    std::thread thread_;
+    std::thread changer_;
+    std::thread renewer_;
 };
 
 }  // namespace warren::fleet
