@@ -14,8 +14,9 @@ namespace {
 
 using Kind = config::Node::Kind;
 
-constexpr std::array<std::string_view, 7> kKeys{"schema", "node",   "etcd",       "addresses",
-                                                "groups", "uplink", "bird_socket"};
+constexpr std::array<std::string_view, 11> kKeys{"schema",           "node",        "etcd",      "etcd_ca",
+                                                 "etcd_certificate", "etcd_key",    "addresses", "groups",
+                                                 "uplink",           "bird_socket", "nodes"};
 constexpr std::int64_t kMostGroups = 256;
 
 class Reader {
@@ -25,7 +26,9 @@ class Reader {
     Settings read() {
         for (const auto& entry : source_.root.entries) {
             if (std::find(kKeys.begin(), kKeys.end(), entry.key) == kKeys.end())
-                refuse(entry.key, "unknown key; accepted: schema, node, etcd, addresses, groups, uplink, bird_socket");
+                refuse(entry.key,
+                       "unknown key; accepted: schema, node, etcd, etcd_ca, etcd_certificate, etcd_key, addresses, "
+                       "groups, uplink, bird_socket, nodes");
         }
         if (integer("schema") != 1) refuse("schema", "schema: accepted: 1");
         out_.node = text("node").value_or("");
@@ -57,16 +60,27 @@ class Reader {
         return node != nullptr && node->kind == Kind::kInteger ? std::optional(node->integer) : std::nullopt;
     }
 
-    // Beside its own member a node would need a certificate to prove who it is, and fleetd speaks no TLS.
+    // Whoever reaches etcd without TLS can take groups: then it is the member on this node, on a loopback address.
     void read_etcd() {
+        read_tls();
         const auto endpoint = parse_endpoint(text("etcd").value_or("127.0.0.1:2379"));
         const bool is_loopback = endpoint && (endpoint->address.is_v4() ? endpoint->address.octets[0] == 127
                                                                         : to_string(endpoint->address) == "::1");
-        if (!is_loopback)
+        if (!endpoint || endpoint->address.is_unspecified() || (!is_loopback && !out_.tls))
             return refuse("etcd",
-                          "etcd: accepted: a loopback address and a port, such as \"127.0.0.1:2379\": fleetd asks the "
-                          "etcd member on this node, without TLS; the members speak TLS with each other");
+                          "etcd: accepted: an address and a port, such as \"127.0.0.1:2379\"; without etcd_ca, "
+                          "etcd_certificate and etcd_key only a loopback address");
         out_.etcd = *endpoint;
+    }
+
+    void read_tls() {
+        const auto authority = text("etcd_ca");
+        const auto certificate = text("etcd_certificate");
+        const auto key = text("etcd_key");
+        if (!authority && !certificate && !key) return;
+        if (!authority || !certificate || !key)
+            return refuse("etcd_ca", "etcd_ca, etcd_certificate and etcd_key: accepted: all three, or none");
+        out_.tls = TlsFiles{*authority, *certificate, *key};
     }
 
     void read_addresses() {

@@ -12,11 +12,20 @@
 
 namespace warren::fleet {
 
+// How fleetd and etcd know each other: both show a certificate that this authority has signed, of TLS 1.3.
+struct TlsFiles {
+    std::string authority;
+    std::string certificate;
+    std::string key;
+};
+
 // One thread runs it and all that it calls, unless said otherwise. A request has a connection of its own, so that a
 // slow one holds up no other. Answers are bounded (64 MB).
 class Gateway {
   public:
     explicit Gateway(const Endpoint& etcd);
+    // With TLS; reads the files. kInvalid: one cannot be used, and which.
+    [[nodiscard]] Status secure(const TlsFiles& files);
     ~Gateway();
     Gateway(const Gateway&) = delete;
     Gateway& operator=(const Gateway&) = delete;

@@ -38,10 +38,17 @@ TEST_CASE("errors name the place and what is accepted") {
     CHECK_FALSE(error_of("schema = 1\nnode = \"a\"\n").empty());
 }
 
-TEST_CASE("etcd is asked on a loopback address only") {
+TEST_CASE("without TLS etcd is asked on a loopback address only") {
     CHECK(error_of(kGood + "etcd = \"[::1]:2379\"\n").empty());
     for (const char* other : {"10.9.0.1:2379", "[2001:db8::1]:2379", "etcd.example:2379", "0.0.0.0:2379"})
         CHECK(error_of(kGood + "etcd = \"" + other + "\"\n").find("loopback") != std::string::npos);
+    const std::string tls = "etcd_ca = \"/a\"\netcd_certificate = \"/b\"\netcd_key = \"/c\"\n";
+    CHECK(error_of(kGood + tls + "etcd = \"10.9.0.1:2379\"\n").empty());
+    CHECK(error_of(kGood + "etcd_ca = \"/a\"\n").find("all three") != std::string::npos);
+    const auto settings = parse_settings("fleet.toml", kGood + tls);
+    REQUIRE(settings);
+    REQUIRE(settings->tls);
+    CHECK(settings->tls->key == "/c");
 }
 
 TEST_CASE("BIRD lets in an address with an epoch, the newest with the lowest MED, and no other") {
