@@ -25,9 +25,9 @@ constexpr Duration kFollowPause = seconds(1);  // between two looks at vpnd's pe
 constexpr int kLooksPerRoster = 10;            // of these, one asks which customers a group has
 constexpr int kStackdPatience = 5;
 constexpr int kProbePatience = 2;
-constexpr std::size_t kPlaceSize = 100;         // of a peer's place in a request, about
-constexpr std::size_t kMostStates = 1'000'000;  // bytes: etcd takes requests of 1.5 MB
-constexpr Duration kReturning = seconds(180);   // until then a peer without a session may only be on its way
+constexpr std::size_t kPlaceSize = 100;        // of a peer's place in a request, about
+constexpr std::size_t kMostStates = 250'000;   // bytes in a request: a beat waits as long as this takes
+constexpr Duration kReturning = seconds(180);  // until then a peer without a session may only be on its way
 constexpr std::uint8_t kRefused = 4;
 
 ControlReply refused(std::string why) {
@@ -54,6 +54,7 @@ Daemon::~Daemon() {
 }
 
 Status Daemon::run(const std::function<Status()>& confine) {
+    if (options_.settings.tls) WARREN_TRY(gateway_.secure(*options_.settings.tls));
     lane_ = std::make_unique<Lane>(
         Lane::Options{options_.run_dir + "/fleet.sock", options_.directory,
                       options_.settings.uses_bird ? options_.settings.bird_socket : "",
@@ -81,14 +82,20 @@ Status Daemon::run(const std::function<Status()>& confine) {
     });
     if (!control) return tl::unexpected<Error>(control.error());
     control_ = std::move(*control);
+    auto configuration = ConfigurationSocket::listen(
+        options_.configuration_socket, options_.settings.node,
+        [this](const std::string& target, const std::string& body) { return ask_etcd(target, body); });
+    if (!configuration) return tl::unexpected<Error>(configuration.error());
+    configuration_ = std::move(*configuration);
     follower_ = std::thread([this] { follow_peers(); });
     prober_ = std::thread([this] { follow_stackd(); });
     WARREN_TRY(confine());
     log(LogLevel::kInfo, "service_started", {{"node", options_.settings.node}});
-    read_states();
+    read_states("");
     tick();
     gateway_.run();
     is_over_ = true;
+    configuration_.reset();
     control_.reset();
     lane_.reset();  // what is served ends at its deadline
     log(LogLevel::kInfo, "service_stopped");
@@ -184,6 +191,20 @@ void Daemon::perform(const Change& change) {
         });
 }
 
+// On another thread: waits for the answer.
+Result<std::string> Daemon::ask_etcd(const std::string& target, const std::string& body) {
+    auto promise = std::make_shared<std::promise<Result<std::string>>>();
+    auto reply = promise->get_future();
+    gateway_.call([this, target, body, promise] {
+        gateway_.ask(target, body, kPatience,
+                     [promise](Result<std::string> text) { promise->set_value(std::move(text)); });
+    });
+    while (reply.wait_for(milliseconds(100)) != std::future_status::ready) {
+        if (is_over_) return fail(ErrorCode::kUnavailable, "fleetd ends");
+    }
+    return reply.get();
+}
+
 void Daemon::watch(Revision from) {
     is_watching_ = true;
     gateway_.watch(
@@ -194,7 +215,7 @@ void Daemon::watch(Revision from) {
             log(LogLevel::kWarn, "watch_ended", {{"reason", watched.error().what}});
             is_watching_ = false;
             with_machine([&](Actions& out) { machine_.read_again(boot_time(), out); });
-            read_states();
+            read_states("");
         },
         [this](const std::string& why) {
             if (!is_watching_) return;
@@ -202,7 +223,7 @@ void Daemon::watch(Revision from) {
             gateway_.after(kWatchPause, [this] {
                 is_watching_ = false;
                 with_machine([&](Actions& out) { machine_.read_again(boot_time(), out); });
-                read_states();
+                read_states("");
             });
         });
 }
@@ -220,6 +241,8 @@ void Daemon::take(const Watched& watched) {
             });
         } else if (const auto* state = std::get_if<StateChanged>(&changed)) {
             learn(*state);
+        } else {
+            configuration_->wake();
         }
     }
 }
@@ -230,16 +253,18 @@ void Daemon::learn(const StateChanged& state) {
     if (state.group < options_.settings.groups) states_[state.group][state.customer] = state.places;
 }
 
-void Daemon::read_states() {
-    gateway_.ask(kRangeTarget, states_request(), kPatience, [this](const Result<std::string>& text) {
-        const auto states = text ? parse_states(*text) : tl::unexpected<Error>(text.error());
-        if (!states) {
-            gateway_.after(seconds(1), [this] { read_states(); });
+void Daemon::read_states(const std::string& after) {
+    gateway_.ask(kRangeTarget, states_request(after), kPatience, [this, after](const Result<std::string>& text) {
+        const auto page = text ? parse_states(*text) : tl::unexpected<Error>(text.error());
+        if (!page) {
+            gateway_.after(seconds(1), [this, after] { read_states(after); });
             return;
         }
-        for (const StateChanged& state : *states) {
+        for (const StateChanged& state : page->states) {
             if (!machine_.is_served(state.group)) learn(state);
         }
+        // Beats that wait meanwhile come first.
+        if (!page->last.empty()) gateway_.call([this, last = page->last] { read_states(last); });
     });
 }
 

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "fleet/ownership/ownership.h"
 #include "fleet/records/records.h"
+#include "fleet/rim/configuration.h"
 #include "fleet/rim/control.h"
 #include "fleet/rim/gateway.h"
 #include "fleet/rim/lane.h"
@@ -25,6 +26,7 @@ class Daemon {
         std::string run_dir;    // stackd's
         std::string directory;  // for BIRD's include and for what stackd reads
         std::string socket;     // for vpnctl
+        std::string configuration_socket;
     };
     explicit Daemon(Options options);
     ~Daemon();
@@ -48,7 +50,7 @@ class Daemon {
 
     void watch(Revision from);
     void take(const Watched& watched);
-    void read_states();
+    void read_states(const std::string& after);
     void learn(const StateChanged& state);
     // On a thread: asks whether stackd is there.
     void follow_stackd();
@@ -60,6 +62,7 @@ class Daemon {
     [[nodiscard]] std::string seen_text(GroupNumber group) const;
     [[nodiscard]] ControlReply answer(const ipc::ControlRequest& request);
     [[nodiscard]] ControlReply status() const;
+    [[nodiscard]] Result<std::string> ask_etcd(const std::string& target, const std::string& body);
     void note_etcd(const Status& status);
 
     Options options_;
@@ -67,6 +70,7 @@ class Daemon {
     Gateway gateway_;
     std::unique_ptr<Lane> lane_;
     std::unique_ptr<Control> control_;
+    std::unique_ptr<ConfigurationSocket> configuration_;
     std::thread follower_;
     std::thread prober_;
     std::atomic<bool> is_over_ = false;

@@ -115,8 +115,13 @@ int main(int argc, char** argv) {
     settings->instance = boot_id();
     if (const Status user = become(chosen_text("user")); !user) return refuse(user.error());
     if (const Status dropped = drop_privileges(); !dropped) return refuse(dropped.error());
-    fleet::Daemon daemon(
-        {std::move(*settings), chosen_text("run-dir"), chosen_text("state-dir"), chosen_text("socket")});
+    const std::string socket = chosen_text("socket");
+    const std::string socket_directory = socket.substr(0, socket.find_last_of('/'));
+    if (const Status confined = fleet::confine_files(chosen_text("state-dir"), socket_directory, settings->tls);
+        !confined)
+        return refuse(confined.error());
+    fleet::Daemon daemon({std::move(*settings), chosen_text("run-dir"), chosen_text("state-dir"), socket,
+                          socket_directory + "/config.sock"});
     const Status served = daemon.run(fleet::confine_system_calls);
     return served ? 0 : refuse(served.error());
 }

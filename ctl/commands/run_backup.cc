@@ -20,6 +20,7 @@
 #include "crypto/passphrase_box.h"
 #include "ctl/commands/terminal.h"
 #include "ctl/files/backup.h"
+#include "ctl/files/config_files.h"
 #include "ctl/files/customer_file.h"
 #include "ctl/files/files.h"
 #include "ctl/files/staged_tree.h"
@@ -74,44 +75,6 @@ Machine machine_here() {
         if (!address.starts_with("fe80:")) addresses.push_back(address);  // another one on every machine
     }
     ::freeifaddrs(all);
-    return out;
-}
-
-// A backup has files alone: what it would leave out without a word is an error.
-Status check_entry(const std::string& path, const std::string& name, const struct stat& about) {
-    if (name.find('\n') != std::string::npos)
-        return fail(ErrorCode::kInvalid, printable(path) + " has a name of two lines; no backup can have it");
-    if (!S_ISREG(about.st_mode))
-        return fail(ErrorCode::kInvalid, path + " is neither a file nor a directory; no backup can have it");
-    return {};
-}
-
-// Regular files and links to such, without what a command left half-written.
-Result<std::vector<BackupFile>> read_files(const std::string& directory) {
-    std::vector<BackupFile> out;
-    std::error_code error;
-    auto it = fs::recursive_directory_iterator(directory, error);
-    for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
-        const std::string path = it->path().string();
-        const std::string name = it->path().lexically_relative(directory).string();
-        if (it.depth() == 0 && !is_backup_root(name)) {
-            it.disable_recursion_pending();
-            continue;
-        }
-        struct stat about {};
-        if (::lstat(path.c_str(), &about) != 0) return fail_errno("read " + path, errno);
-        if (S_ISDIR(about.st_mode)) continue;
-        if (S_ISLNK(about.st_mode) && ::stat(path.c_str(), &about) != 0) return fail_errno("read " + path, errno);
-        WARREN_TRY(check_entry(path, name, about));
-        if (name.ends_with(".new")) continue;
-        if (!is_backup_name(name)) return fail(ErrorCode::kInvalid, path + " is no directory; no backup can have it");
-        auto text = read_text(path);
-        if (!text) return tl::unexpected<Error>(text.error());
-        const Wiped content(std::move(*text));
-        out.push_back({name, about.st_mode & 0777U, crypto::SecretBuffer(as_bytes(content.text()))});
-    }
-    if (error) return fail(ErrorCode::kFailed, directory + ": " + error.message());
-    std::sort(out.begin(), out.end(), [](const BackupFile& a, const BackupFile& b) { return a.name < b.name; });
     return out;
 }
 
@@ -209,7 +172,7 @@ int run_backup(const Invocation& invocation, Output& output) {
     {
         const auto lock = lock_configuration(invocation.config_dir);
         if (!lock) return complain(output, kFailed, lock.error().what);
-        auto files = read_files(invocation.config_dir);
+        auto files = read_config_files(invocation.config_dir);
         if (!files) return complain(output, kFailed, files.error().what);
         backup.files = std::move(*files);
     }
@@ -244,7 +207,7 @@ int run_restore(const Invocation& invocation, Output& output) {
         auto lock = lock_configuration(directory);
         if (!lock) return complain(output, kFailed, lock.error().what);
         held = std::move(*lock);
-        auto files = read_files(directory);
+        auto files = read_config_files(directory);
         if (!files) return complain(output, kFailed, files.error().what);
         present = std::move(*files);
     }

@@ -10,6 +10,7 @@
 #include "base/printable.h"
 #include "ctl/ask/control_client.h"
 #include "ctl/commands/change.h"
+#include "ctl/commands/fleet_files.h"
 #include "ctl/commands/request.h"
 #include "ctl/runners.h"
 #include "ctl/show/json_views.h"
@@ -105,6 +106,7 @@ int apply_files(const Invocation& invocation, const std::string& removed, Output
     }
     if (invocation.comment.size() > ipc::kMaxComment)
         return complain(output, kUsage, fmt::format("a comment has at most {} bytes", ipc::kMaxComment));
+    if (const int put = put_into_fleet(invocation, output); put != kDone) return put;
     request.only = invocation.only;
     request.comment = invocation.comment;
     request.claimed_user = claimed_user();

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "ctl/commands/fleet_files.h"
 #include "ctl/commands/request.h"
 #include "ctl/runners.h"
 
@@ -18,11 +19,29 @@ std::optional<std::uint16_t> group_of(const std::string& text) {
     return group;
 }
 
+// Of the configuration; nothing: another verb.
+std::optional<int> run_files(const Invocation& invocation, Output& output) {
+    const auto& words = invocation.arguments;
+    const std::string& verb = words[0];
+    if (verb == "ours" || verb == "theirs") {
+        if (words.size() != 2) return complain(output, kUsage, "fleet " + verb + " takes the name of a file");
+        return settle_fleet_file(invocation, words[1], verb == "ours", output);
+    }
+    if (words.size() > 1) return std::nullopt;
+    if (verb == "key") return show_fleet_key(invocation, output);
+    if (verb == "init") return init_fleet(invocation, output);
+    if (verb == "join") return join_fleet(invocation, output);
+    if (verb == "seal") return seal_for_fleet(invocation, output);
+    if (verb == "follow") return follow_fleet(invocation, output);
+    return std::nullopt;
+}
+
 }  // namespace
 
 int run_fleet(const Invocation& invocation, Output& output) {
     const auto& words = invocation.arguments;
     const std::string& verb = words[0];
+    if (const auto done = run_files(invocation, output)) return *done;
     ipc::ControlRequest request;
     if (verb == "move") {
         const auto group = words.size() > 1 ? group_of(words[1]) : std::nullopt;
@@ -40,9 +59,14 @@ int run_fleet(const Invocation& invocation, Output& output) {
     } else if (verb == "undrain") {
         request.verb = ipc::ControlVerb::kFleetUndrain;
     } else {
-        return complain(output, kUsage, "fleet: unknown verb \"" + verb + "\"; accepted: status, move, drain, undrain");
+        return complain(output, kUsage,
+                        "fleet: unknown verb \"" + verb +
+                            "\"; accepted: status, move, drain, undrain, key, init, join, "
+                            "seal, follow, ours, theirs");
     }
-    return request_from_fleetd(request, invocation, output);
+    const int status = request_from_fleetd(request, invocation, output);
+    if (verb == "status" && !invocation.json) show_fleet_files(invocation, output);
+    return status;
 }
 
 }  // namespace warren::ctl

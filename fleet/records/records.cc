@@ -6,100 +6,30 @@
 #include <utility>
 
 #include "fleet/records/base64.h"
+#include "fleet/records/wire.h"
 
 namespace warren::fleet {
 
 namespace {
 
-using nlohmann::json;
+using wire::all_of;
+using wire::compare;
+using wire::flag;
+using wire::json;
+using wire::key_of;
+using wire::key_value_of;
+using wire::KeyValue;
+using wire::member;
+using wire::name_of;
+using wire::number;
+using wire::parse;
+using wire::put;
+using wire::range_of;
+using wire::revision_of;
+using wire::text;
 
 constexpr std::size_t kMaxAddress = 64;
 constexpr std::size_t kMaxInstance = 64;
-
-std::string key_of(std::string_view kind, std::string_view name) {
-    return std::string(kPrefix) + std::string(kind) + "/" + std::string(name);
-}
-
-// The first key behind all that begin with `prefix` (etcd: range_end).
-std::string end_of(std::string prefix) {
-    ++prefix.back();
-    return prefix;
-}
-
-json compare(const std::string& key, Revision changed) {
-    return {{"target", "MOD"}, {"result", "EQUAL"}, {"key", to_base64(key)}, {"mod_revision", std::to_string(changed)}};
-}
-
-json put(const std::string& key, const json& value) {
-    return {{"request_put", {{"key", to_base64(key)}, {"value", to_base64(value.dump())}}}};
-}
-
-json range_of(const std::string& prefix) {
-    return {{"key", to_base64(prefix)}, {"range_end", to_base64(end_of(prefix))}};
-}
-
-// --- reading -------------------------------------------------------------------------------------
-
-json parse(const std::string& text) {
-    return json::parse(text, nullptr, false);
-}
-
-const json* member(const json& of, const char* name) {
-    if (!of.is_object()) return nullptr;
-    const auto found = of.find(name);
-    return found == of.end() ? nullptr : &*found;
-}
-
-// The gateway writes 64-bit numbers as text, and leaves out what is 0.
-std::uint64_t number(const json* value) {
-    if (value == nullptr) return 0;
-    if (value->is_number_unsigned()) return value->get<std::uint64_t>();
-    if (!value->is_string()) return 0;
-    const auto& text = value->get_ref<const std::string&>();
-    std::uint64_t out = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-    return error == std::errc() && end == text.data() + text.size() ? out : 0;
-}
-
-std::optional<std::string> text(const json* value) {
-    if (value == nullptr || !value->is_string()) return std::nullopt;
-    return value->get<std::string>();
-}
-
-bool flag(const json& of, const char* name, bool otherwise) {
-    const json* value = member(of, name);
-    return value != nullptr && value->is_boolean() ? value->get<bool>() : otherwise;
-}
-
-std::optional<std::string> bytes(const json* value) {
-    const auto encoded = text(value);
-    return encoded ? from_base64(*encoded) : std::nullopt;
-}
-
-Revision revision_of(const json& answer) {
-    const json* header = member(answer, "header");
-    return header == nullptr ? 0 : number(member(*header, "revision"));
-}
-
-struct KeyValue {
-    std::string key;  // without kPrefix
-    json value;
-    Revision changed = 0;
-};
-
-std::optional<KeyValue> key_value_of(const json& from) {
-    auto key = bytes(member(from, "key"));
-    if (!key || !key->starts_with(kPrefix)) return std::nullopt;
-    KeyValue out{key->substr(kPrefix.size()), parse(bytes(member(from, "value")).value_or("")),
-                 number(member(from, "mod_revision"))};
-    return out;
-}
-
-// "groups/7" with the kind "groups": "7".
-std::optional<std::string> name_of(const std::string& key, std::string_view kind) {
-    if (!key.starts_with(kind) || key.size() <= kind.size() || key[kind.size()] != '/') return std::nullopt;
-    return key.substr(kind.size() + 1);
-}
 
 std::optional<GroupNumber> group_number(std::string_view name) {
     GroupNumber out = 0;
@@ -113,8 +43,9 @@ std::optional<GroupChanged> group_of(const KeyValue& from) {
     const auto name = name_of(from.key, "groups");
     const auto group = name ? group_number(*name) : std::nullopt;
     if (!group) return std::nullopt;
-    const auto owner = text(member(from.value, "owner"));
-    const std::uint64_t epoch = number(member(from.value, "epoch"));
+    const json value = from.value();
+    const auto owner = text(member(value, "owner"));
+    const std::uint64_t epoch = number(member(value, "epoch"));
     if (!owner || !is_node_name(*owner) || epoch == 0 || epoch >= UINT32_MAX)
         return GroupChanged{*group, {"", 0, from.changed, true}};
     return GroupChanged{*group, {*owner, epoch, from.changed}};
@@ -123,10 +54,10 @@ std::optional<GroupChanged> group_of(const KeyValue& from) {
 std::optional<BeatChanged> beat_of(const KeyValue& from) {
     const auto name = name_of(from.key, "beat");
     if (!name || !is_node_name(*name)) return std::nullopt;
-    auto instance = text(member(from.value, "instance")).value_or("");
+    const json value = from.value();
+    auto instance = text(member(value, "instance")).value_or("");
     if (instance.size() > kMaxInstance) instance.clear();
-    return BeatChanged{*name,
-                       {from.changed, flag(from.value, "drain", false), flag(from.value, "serves", true), instance}};
+    return BeatChanged{*name, {from.changed, flag(value, "drain", false), flag(value, "serves", true), instance}};
 }
 
 std::optional<StateChanged> state_of(const KeyValue& from) {
@@ -136,23 +67,13 @@ std::optional<StateChanged> state_of(const KeyValue& from) {
     if (slash == std::string::npos) return std::nullopt;
     const auto group = group_number(std::string_view(*name).substr(0, slash));
     StateChanged out{group.value_or(0), name->substr(slash + 1), {}};
-    if (!group || !is_node_name(out.customer) || !from.value.is_object()) return std::nullopt;
-    for (const auto& [key, place] : from.value.items()) {
+    const json value = from.value();
+    if (!group || !is_node_name(out.customer) || !value.is_object()) return std::nullopt;
+    for (const auto& [key, place] : value.items()) {
         const auto where = text(&place);
         const bool is_sane = key.size() <= kMaxAddress && where && where->size() <= kMaxAddress &&
                              (key + *where).find_first_of(" \n\r") == std::string::npos;
         if (is_sane && out.places.size() < kMaxPeersOfCustomer) out.places[key] = *where;
-    }
-    return out;
-}
-
-// The key-value pairs of one answer to a range.
-std::vector<KeyValue> all_of(const json* range) {
-    std::vector<KeyValue> out;
-    const json* list = range == nullptr ? nullptr : member(*range, "kvs");
-    if (list == nullptr || !list->is_array()) return out;
-    for (const json& one : *list) {
-        if (auto pair = key_value_of(one)) out.push_back(std::move(*pair));
     }
     return out;
 }
@@ -206,8 +127,11 @@ std::string state_request(GroupNumber group, const std::map<std::string, PeerPla
     return json{{"success", puts}}.dump();
 }
 
-std::string states_request() {
-    return range_of(key_of("state", "")).dump();
+std::string states_request(const std::string& after) {
+    json range = range_of(key_of("state", ""));
+    if (!after.empty()) range["key"] = to_base64(std::string(kPrefix) + after + '\0');
+    range["limit"] = std::to_string(kStatesPerPage);
+    return range.dump();
 }
 
 std::string watch_request(Revision from) {
@@ -262,6 +186,7 @@ Result<Watched> parse_watched(const std::string& line) {
         if (pair == nullptr || type.value_or("PUT") != "PUT") continue;  // a read finds what was deleted
         const auto changed = key_value_of(*pair);
         if (!changed) continue;
+        if (changed->key == "revision") out.changes.emplace_back(ConfigurationMoved{});
         if (auto group = group_of(*changed)) out.changes.emplace_back(std::move(*group));
         if (auto beat = beat_of(*changed)) out.changes.emplace_back(std::move(*beat));
         if (auto state = state_of(*changed)) out.changes.emplace_back(std::move(*state));
@@ -269,13 +194,15 @@ Result<Watched> parse_watched(const std::string& line) {
     return out;
 }
 
-Result<std::vector<StateChanged>> parse_states(const std::string& body) {
+Result<StatesPage> parse_states(const std::string& body) {
     const json answer = parse(body);
     if (revision_of(answer) == 0) return fail(ErrorCode::kInvalid, "etcd's answer to a read has another form");
-    std::vector<StateChanged> out;
-    for (const KeyValue& pair : all_of(&answer)) {
-        if (auto state = state_of(pair)) out.push_back(std::move(*state));
+    StatesPage out;
+    const std::vector<KeyValue> pairs = all_of(&answer);
+    for (const KeyValue& pair : pairs) {
+        if (auto state = state_of(pair)) out.states.push_back(std::move(*state));
     }
+    if (flag(answer, "more", false) && !pairs.empty()) out.last = pairs.back().key;
     return out;
 }
 

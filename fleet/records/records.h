@@ -44,8 +44,9 @@ struct Beat {
 // At most kStatesAtOnce customers.
 inline constexpr std::size_t kStatesAtOnce = 100;
 [[nodiscard]] std::string state_request(GroupNumber group, const std::map<std::string, PeerPlaces>& customers);
-// All of state/.
-[[nodiscard]] std::string states_request();
+// Of state/, in pages, so that many do not keep beats waiting. `after`: the `last` of the page before; "": the first.
+inline constexpr std::size_t kStatesPerPage = 40;
+[[nodiscard]] std::string states_request(const std::string& after);
 // Everything below kPrefix that changes from this revision on.
 [[nodiscard]] std::string watch_request(Revision from);
 
@@ -72,7 +73,9 @@ struct StateChanged {
     std::string customer;
     PeerPlaces places;
 };
-using Changed = std::variant<GroupChanged, BeatChanged, StateChanged>;
+// Another revision of the configuration is in force (fleet/records/configuration.h).
+struct ConfigurationMoved {};
+using Changed = std::variant<GroupChanged, BeatChanged, StateChanged, ConfigurationMoved>;
 struct Watched {
     Revision revision = 0;
     std::vector<Changed> changes;
@@ -80,6 +83,10 @@ struct Watched {
 // One line of a watch. An error: the watch is over, and begins again after a read.
 [[nodiscard]] Result<Watched> parse_watched(const std::string& line);
 // To states_request().
-[[nodiscard]] Result<std::vector<StateChanged>> parse_states(const std::string& body);
+struct StatesPage {
+    std::vector<StateChanged> states;
+    std::string last;  // its key, where another page follows; "": this was the last one
+};
+[[nodiscard]] Result<StatesPage> parse_states(const std::string& body);
 
 }  // namespace warren::fleet

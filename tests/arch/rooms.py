@@ -61,18 +61,20 @@ MAY_INCLUDE = {
     # Pure values; the machine of who owns what.
     "fleet/ownership": ["base/"],
     "fleet/records": ["base/", "fleet/ownership/"],
-    "fleet/rim": ["base/", "ipc/channel.h", "ipc/codec.h", "ipc/control_messages.h", "ipc/snapshot.h",
+    "fleet/rim": ["base/", "ipc/channel.h", "ipc/codec.h", "ipc/control_messages.h", "ipc/long_text.h",
+                  "ipc/snapshot.h",
                   "fleet/ownership/", "fleet/records/"],
     "fleet": ["base/", "config/document.h", "ipc/control_messages.h", "fleet/"],
     "ctl/diagnosis": ["base/", "ipc/snapshot.h"],
-    "ctl/files": ["base/", "config/", "amend/", "crypto/secret.h", "crypto/secret_buffer.h", "ctl/command.h"],
+    "ctl/files": ["base/", "config/", "amend/", *KEY_TYPES, "crypto/sealed_text.h", "crypto/sha.h", "ctl/command.h"],
     "ctl/ask": ["base/", "config/parse.h", "ipc/capture.h", "ipc/channel.h", "ipc/control_messages.h",
+                "ipc/long_text.h",
                 "ipc/disabled_peers.h", "ipc/page_messages.h", "ipc/snapshot.h"],
     "ctl/show": ["base/", "config/", "history/revisions.h", "ipc/capture.h", "ipc/control_messages.h",
                  "ipc/disabled_peers.h", "ipc/limits.h", "ipc/snapshot.h", "health/", "ctl/ask/", "ctl/diagnosis/"],
     "ctl/commands": ["base/", "amend/", "clients/", "config/", "history/", "ipc/capture.h", "ipc/control_messages.h",
                      "ipc/snapshot.h", "access/", "health/",
-                     *KEY_TYPES, "crypto/passphrase_box.h",
+                     *KEY_TYPES, "crypto/passphrase_box.h", "crypto/sealed_text.h",
                      "crypto/random.h", "crypto/x25519.h",  # setup makes the server's key
                      "ctl/"],
     "ctl": ["base/", "config/schema.h"],
@@ -162,8 +164,8 @@ MUST_NOT_REACH = {
 PURE = {
     "auth/chain": [],
     "auth/table": [],
-    # secretstream draws its header
-    "crypto": ["random", "legacy_provider", "passphrase_box"],
+    # secretstream draws its header; a sealed text its keys
+    "crypto": ["random", "legacy_provider", "passphrase_box", "sealed_text"],
     "auth/eap": ["tls", "tls_session"],  # OpenSSL's TLS draws randomness and reads the clock
     "config": ["load", "file_reader"],
     "clients": [],

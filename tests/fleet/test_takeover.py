@@ -1,14 +1,11 @@
 """etcd, BIRD and fleetd on three nodes, one group, and a stock client: a node ends, is cut off, or gives its group
 away. Seconds are counted, and somebody looks all the time whether two nodes have the address."""
 
-import os
-import shutil
-import tempfile
 import time
 
 import pytest
 
-from tests.fleet.conftest import PORT, ROUTER, SERVICE, STACK, need
+from tests.fleet.conftest import PORT, SERVICE, STACK
 from tests.lab import netlab, nodes
 
 # Nothing of etcd reaches the node any more, nor fleetd its own member.
@@ -23,102 +20,10 @@ CUT = """table inet cut {
 GOAL = 10  # seconds without an answer that a power cut may cost
 
 
-class Cluster:
-    """What runs beside stackd. Data of etcd are in memory: a shared disk is slow."""
-
-    def __init__(self, fleet):
-        self.fleet = fleet
-        self.data = tempfile.mkdtemp(prefix="wfleet-", dir="/dev/shm")
-        self.fleet.lab.at_end(lambda: shutil.rmtree(self.data, ignore_errors=True))
-        self.fleetds, self.etcds = {}, {}
-
-    def start(self):
-        self._start_router()
-        for node in self.fleet.nodes:
-            self.start_etcd(node)
-        for node in self.fleet.nodes:
-            self.start_bird(node)
-        netlab.wait_until(lambda: self._etcd_is_well(), 60, "etcd has a leader")
-        for node in self.fleet.nodes:
-            self.start_fleetd(node)
-        netlab.wait_until(self.owner, 60, "somebody serves the group")
-        return self
-
-    def _start_router(self):
-        neighbours = "".join(f"""
-protocol bgp n{number} {{
-  local as 65000; neighbor {node.room.address} as 65001; bfd on; connect delay time 1; connect retry time 1;
-  ipv4 {{ import all; export none; }};
-}}""" for number, node in enumerate(self.fleet.nodes))
-        config = self.fleet.lab.write("router-bird.conf", f"""
-router id {ROUTER};
-protocol device {{ scan time 1; }}
-protocol kernel {{ ipv4 {{ import none; export all; }}; }}
-protocol bfd {{ interface "*" {{ interval 200 ms; multiplier 5; }}; }}{neighbours}
-""")
-        self.router = self.fleet.router.start("bird", "-f", "-c", config, "-s", f"{self.data}/router.ctl", "-P",
-                                              f"{self.data}/router.pid", name="router-bird")
-
-    def start_bird(self, node):
-        include = f"{node.files}/bird.conf"
-        if not os.path.exists(include):
-            with open(include, "w") as out:
-                out.write("filter warren_ipv4 { reject; }\nfilter warren_ipv6 { reject; }\n")
-            os.chmod(include, 0o666)
-        config = self.fleet.lab.write(f"{node.name}-bird.conf", f"""
-router id {node.room.address};
-include "{include}";
-protocol device {{ scan time 1; }}
-protocol direct warren {{ ipv4 {{ import filter warren_ipv4; }}; interface "warren0"; }}
-protocol bfd {{ interface "up0" {{ interval 200 ms; multiplier 5; }}; }}
-protocol bgp uplink {{
-  local as 65001; neighbor {ROUTER} as 65000; bfd on; connect delay time 1; connect retry time 1;
-  ipv4 {{ import none; export where proto = "warren"; next hop self; }};
-}}
-""", mode=0o644)
-        node.bird = node.room.start("bird", "-f", "-g", nodes.GROUP, "-c", config, "-s", f"{node.files}/bird.ctl",
-                                    "-P", f"{node.files}/bird.pid", name=f"{node.name}-bird")
-
-    def start_etcd(self, node):
-        members = ",".join(f"{one.name}=http://{one.room.address}:2380" for one in self.fleet.nodes)
-        self.etcds[node.name] = node.room.start(
-            "etcd", "--name", node.name, "--data-dir", f"{self.data}/{node.name}",
-            "--listen-peer-urls", f"http://{node.room.address}:2380",
-            "--initial-advertise-peer-urls", f"http://{node.room.address}:2380",
-            "--listen-client-urls", "http://127.0.0.1:2379", "--advertise-client-urls", "http://127.0.0.1:2379",
-            "--initial-cluster", members, "--initial-cluster-state", "new", "--pre-vote",
-            "--heartbeat-interval", "200", "--election-timeout", "1500", "--logger", "zap", "--log-level", "warn",
-            name=f"{node.name}-etcd")
-
-    def _etcd_is_well(self):
-        node = self.fleet.nodes[0]
-        done = node.room.run("env", "ETCDCTL_API=3", "etcdctl", "--endpoints=127.0.0.1:2379", "put", "/well", "1",
-                             check=False)
-        return done.returncode == 0
-
-    def start_fleetd(self, node):
-        socket = node.run_dir + "-fleet"
-        os.makedirs(socket, exist_ok=True)
-        os.chmod(socket, 0o777)
-        self.fleetds[node.name] = node.room.start(
-            f"{node.bin}/fleetd", "--config", f"{node.config}/fleet.toml", "--run-dir", node.run_dir, "--state-dir",
-            node.files, "--socket", f"{socket}/fleetd.sock", "--user", "nobody", name=f"{node.name}-fleetd")
-
-    def owner(self):
-        """The node that has the address, if one has."""
-        return next((node for node in self.fleet.nodes if SERVICE in node.service_addresses()), None)
-
-    def known_places(self, node):
-        done = node.room.run("env", "ETCDCTL_API=3", "etcdctl", "--endpoints=127.0.0.1:2379", "get", "--prefix",
-                             "/warren/state/", check=False)
-        return done.stdout
-
-
 @pytest.fixture
-def cluster(make_fleet):
-    need("etcd", "etcdctl", "bird")
-    fleet = make_fleet(3).start()
-    built = Cluster(fleet).start()
+def cluster(make_cluster):
+    built = make_cluster(3)
+    fleet = built.fleet
     fleet.start_site()
     netlab.wait_until(lambda: fleet.site_ns.ping(STACK, timeout=2), 60, "the client's tunnel is up")
     owner = built.owner()

@@ -10,7 +10,7 @@ import time
 from . import netlab, warren
 
 GROUP = "nogroup"  # of netlab's unprivileged user
-WIRE_VERSION = 9
+WIRE_VERSION = 10
 VERBS = {"prepare": 13, "serve": 14, "stop": 15, "status": 16, "fleet status": 17, "fleet move": 18, "fleet drain": 19,
          "fleet undrain": 20}
 
@@ -51,6 +51,7 @@ class Node(warren.Warren):
 
     def __init__(self, lab, room, **more):
         super().__init__(lab, room, name=room.host, **more)
+        self.appliance = "fleet"  # warren.toml is the same on all
         self.room = room
         self.files = lab.path(f"{room.host}-fleet")
         os.makedirs(self.files)

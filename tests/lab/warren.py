@@ -141,7 +141,7 @@ class Warren:
 
     def __init__(self, lab, uplink, name="warren", listen_port=51820, key=None, customers=(), public_endpoint="",
                  config=None, run_dir=None, status_listen="", workers=0):
-        self.lab, self.uplink, self.name = lab, uplink, name
+        self.lab, self.uplink, self.name, self.appliance = lab, uplink, name, name
         self.workers = workers or int(os.environ.get("WARREN_WORKERS") or 0)  # 0: Warren's default
         self.listen_port, self.key, self.public_endpoint = listen_port, key or wireguard_go.new_key(), public_endpoint
         self.previous_key = None  # of the shared listener, while its key is changed
@@ -164,7 +164,7 @@ class Warren:
         os.makedirs(f"{self.config}/customers", exist_ok=True)
         os.makedirs(f"{self.config}/secrets", mode=0o700, exist_ok=True)
         lines = ["schema = 1", *([f"workers = {self.workers}"] if self.workers else []), "[appliance]",
-                 f"name = {_toml(self.name)}", "", "[wireguard]", f"listen_port = {self.listen_port}",
+                 f"name = {_toml(self.appliance)}", "", "[wireguard]", f"listen_port = {self.listen_port}",
                  'private_key = { secret = "uplink" }']
         if self.previous_key:
             lines.append('previous_private_key = { secret = "uplink-before" }')

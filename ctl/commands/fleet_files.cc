@@ -1,0 +1,372 @@
+#include "ctl/commands/fleet_files.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <optional>
+#include <ostream>
+#include <set>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/printable.h"
+#include "config/load.h"
+#include "crypto/x25519.h"
+#include "ctl/ask/control_client.h"
+#include "ctl/ask/fleet_client.h"
+#include "ctl/commands/fleet_taken.h"
+#include "ctl/commands/request.h"
+#include "ctl/files/customer_file.h"
+#include "ctl/files/files.h"
+#include "ctl/files/fleet_base.h"
+
+namespace warren::ctl {
+
+namespace {
+
+constexpr std::size_t kMostFiles = 60;       // in one revision (fleet/records/configuration.h)
+constexpr std::size_t kMostBytes = 600'000;  // likewise, of their texts
+
+int refuse(Output& output, const Error& error) {
+    return complain(output, error.code == ErrorCode::kUnavailable ? kUnreachable : kFailed, error.what);
+}
+
+// What the commands below need of this node.
+struct Node {
+    FleetNode node;
+    crypto::PrivateKey key;
+};
+
+Result<Node> read_node(const Invocation& invocation) {
+    auto node = read_fleet_node(invocation.config_dir);
+    if (!node) return tl::unexpected<Error>(node.error());
+    auto key = read_fleet_key(invocation.config_dir);
+    if (!key) return tl::unexpected<Error>(key.error());
+    if (node->readers.at(node->name) != crypto::public_key_of(*key))
+        return fail(ErrorCode::kInvalid, "fleet.toml has another key for this node than `vpnctl fleet key` prints");
+    return Node{std::move(*node), std::move(*key)};
+}
+
+// Errors of the appliance, and of the customers among `keys`.
+bool is_valid(const Invocation& invocation, const std::set<std::string>& keys, Output& output) {
+    const config::Loaded loaded = config::load(invocation.config_dir);
+    bool valid = loaded.appliance_valid;
+    for (const config::LoadedCustomer& each : loaded.customers)
+        valid = valid && (each.valid || !keys.contains("customers/" + each.value().id));
+    if (valid) return true;
+    for (const config::Diagnostic& one : loaded.diagnostics) output.err << config::format(one) << '\n';
+    return false;
+}
+
+std::string ago(std::int64_t wall_milliseconds) {
+    const auto now =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+    const std::int64_t seconds = std::max<std::int64_t>(0, (now.count() - wall_milliseconds) / 1000);
+    if (seconds < 120) return fmt::format("{} s ago", seconds);
+    if (seconds < 7200) return fmt::format("{} min ago", seconds / 60);
+    return fmt::format("{} h ago", seconds / 3600);
+}
+
+// "changed on vie-2 by alice, 3 min ago"
+std::string change_of(const Invocation& invocation, std::uint64_t changed) {
+    const auto about = fleet_about(invocation.run_dir, changed);
+    if (!about) return "changed in the fleet";
+    return fmt::format("changed on {} by {}, {}", printable(about->node),
+                       about->user.empty() ? "root" : printable(about->user), ago(about->wall_milliseconds));
+}
+
+// One revision, or several where etcd takes no more at once. What was put is noted in `base`.
+Status put(const Invocation& invocation, const Node& node, const FleetHere& here, const std::set<std::string>& keys,
+           std::uint64_t number_changed, FleetBase& base) {
+    FleetProposal proposal;
+    proposal.number = base.number;
+    proposal.number_changed = number_changed;
+    proposal.user = claimed_user();
+    proposal.comment = invocation.comment;
+    std::map<std::string, FleetBase::File> noted;
+    std::size_t size = 0;
+    const auto send = [&]() -> Status {
+        if (proposal.files.empty()) return {};
+        const auto done = propose(invocation.run_dir, proposal);
+        if (!done) return tl::unexpected<Error>(done.error());
+        for (auto& [key, file] : noted) {
+            file.changed = done->changed;
+            base.problems.erase(key);
+            if (file.hash.empty()) {
+                base.files.erase(key);
+            } else {
+                base.files[key] = file;
+            }
+        }
+        base.number = proposal.number = done->number;
+        proposal.number_changed = done->changed;
+        proposal.files.clear();
+        noted.clear();
+        size = 0;
+        return {};
+    };
+    for (const std::string& key : keys) {
+        const auto known = base.files.find(key);
+        FleetFile file{key, known == base.files.end() ? 0 : known->second.changed, std::nullopt};
+        FleetBase::File note;
+        if (const auto found = here.find(key); found != here.end()) {
+            const Bytes content = found->second.content.reveal();
+            note.hash = hash_of(content);
+            if (is_secret_key(key)) {
+                note.sealed = proposal.number + 1;
+                auto sealed = crypto::seal_text(content, key, note.sealed, node.node.readers);
+                if (!sealed) return tl::unexpected<Error>(sealed.error());
+                file.text = std::move(*sealed);
+            } else {
+                file.text = std::string(reinterpret_cast<const char*>(content.data()), content.size());
+            }
+        }
+        const std::size_t bytes = file.text ? file.text->size() : 0;
+        if (bytes > kMostBytes)
+            return fail(ErrorCode::kInvalid,
+                        fmt::format("{}: {} bytes are more than a fleet can have", name_of_fleet_key(key), bytes));
+        if (proposal.files.size() == kMostFiles || size + bytes > kMostBytes) {
+            const std::uint64_t before = proposal.number;
+            WARREN_TRY(send());
+            // It was sealed as the revision that has just been made.
+            if (note.sealed != 0 && proposal.number != before) {
+                note.sealed = proposal.number + 1;
+                auto sealed = crypto::seal_text(here.at(key).content.reveal(), key, note.sealed, node.node.readers);
+                if (!sealed) return tl::unexpected<Error>(sealed.error());
+                file.text = std::move(*sealed);
+            }
+        }
+        size += bytes;
+        noted[key] = note;
+        proposal.files.push_back(std::move(file));
+    }
+    return send();
+}
+
+// Conflicts are told. What both sides have changed alike is no change any more. False: there are conflicts.
+bool compare(const Invocation& invocation, const Node& node, const FleetHere& here, const FleetConfiguration& fleet,
+             FleetBase& base, std::set<std::string>& mine, Output& output) {
+    bool is_clean = true;
+    for (const FleetFile& theirs : fleet.changed) {
+        const auto known = base.files.find(theirs.key);
+        if (!mine.contains(theirs.key) || (known != base.files.end() && known->second.changed >= theirs.changed))
+            continue;
+        const auto found = here.find(theirs.key);
+        const auto decoded = decode_fleet_file(theirs, node.node.name, node.key, base);
+        if (decoded && found != here.end() && decoded->content == found->second.content) {
+            base.files[theirs.key] = {hash_of(decoded->content.reveal()), theirs.changed, decoded->sealed};
+            base.problems.erase(theirs.key);
+            mine.erase(theirs.key);
+            continue;
+        }
+        is_clean = false;
+        output.err << fmt::format("{}: {}\n", name_of_fleet_key(theirs.key), change_of(invocation, theirs.changed));
+    }
+    for (const std::string& key : std::set(mine)) {
+        if (!base.files.contains(key) || fleet.keys.contains(key)) continue;
+        if (!here.contains(key)) {
+            base.files.erase(key);
+            mine.erase(key);
+            continue;
+        }
+        is_clean = false;
+        output.err << name_of_fleet_key(key) << ": removed in the fleet\n";
+    }
+    return is_clean;
+}
+
+int put_edited(const Invocation& invocation, FleetBase base, Output& output) {
+    auto here = read_fleet_here(invocation.config_dir);
+    if (!here) return refuse(output, here.error());
+    std::set<std::string> mine = edited_files(*here, base);
+    if (!invocation.only.empty()) {
+        std::erase_if(
+            mine, [&](const std::string& key) { return !is_secret_key(key) && key != "customers/" + invocation.only; });
+    }
+    if (mine.empty()) return kDone;
+    if (!invocation.confirm_within.empty())
+        return complain(output, kFailed, "--confirm-within is not there yet for a fleet's configuration");
+    if (!is_valid(invocation, mine, output)) return kAnswerIsNo;
+    const auto node = read_node(invocation);
+    if (!node) return refuse(output, node.error());
+    // A file that could not be taken has changed earlier than what was read last.
+    const std::uint64_t since = base.problems.empty() ? base.revision : 0;
+    const auto fleet = fleet_configuration(invocation.run_dir, since);
+    if (!fleet) return refuse(output, with_context("nothing was changed", fleet.error()).value());
+    if (!compare(invocation, *node, *here, *fleet, base, mine, output))
+        return complain(output, kFailed,
+                        "nothing was changed: these files have been changed both here and in the fleet; `vpnctl fleet "
+                        "theirs NAME` takes the fleet's, `vpnctl fleet ours NAME` keeps the one here");
+    base.number = fleet->number;
+    const Status done = put(invocation, *node, *here, mine, fleet->number_changed, base);
+    if (!base.files.empty()) {
+        if (const Status written = write_fleet_base(invocation.config_dir, base); !written)
+            return refuse(output, written.error());
+    }
+    if (!done)
+        return refuse(output, done.error().code == ErrorCode::kConflict
+                                  ? Error{ErrorCode::kConflict,
+                                          "somebody else changed the fleet at the same moment; "
+                                          "the same again"}
+                                  : done.error());
+    if (!mine.empty())
+        output.out << fmt::format("revision {} of the fleet: {} file{}\n", base.number, mine.size(),
+                                  mine.size() == 1 ? "" : "s");
+    return kDone;
+}
+
+}  // namespace
+
+int put_into_fleet(const Invocation& invocation, Output& output) {
+    if (const auto known = read_fleet_base(invocation.config_dir); known && !*known) return kDone;
+    const auto lock = lock_configuration(invocation.config_dir);
+    if (!lock) return refuse(output, lock.error());
+    auto base = read_fleet_base(invocation.config_dir);
+    if (!base) return refuse(output, base.error());
+    return *base ? put_edited(invocation, std::move(**base), output) : kDone;
+}
+
+int init_fleet(const Invocation& invocation, Output& output) {
+    const auto lock = lock_configuration(invocation.config_dir);
+    if (!lock) return refuse(output, lock.error());
+    const auto base = read_fleet_base(invocation.config_dir);
+    if (!base) return refuse(output, base.error());
+    if (*base) return complain(output, kFailed, "this node's configuration is the fleet's already");
+    const auto fleet = fleet_configuration(invocation.run_dir, 0);
+    if (!fleet) return refuse(output, fleet.error());
+    if (fleet->number != 0)
+        return complain(
+            output, kFailed,
+            fmt::format("the fleet has a configuration, revision {}: `vpnctl fleet join` takes it", fleet->number));
+    return put_edited(invocation, {}, output);
+}
+
+int join_fleet(const Invocation& invocation, Output& output) {
+    {
+        const auto lock = lock_configuration(invocation.config_dir);
+        if (!lock) return refuse(output, lock.error());
+        const auto base = read_fleet_base(invocation.config_dir);
+        if (!base) return refuse(output, base.error());
+        if (*base) return complain(output, kFailed, "this node's configuration is the fleet's already");
+        if (const auto node = read_node(invocation); !node) return refuse(output, node.error());
+        const auto fleet = fleet_configuration(invocation.run_dir, 0);
+        if (!fleet) return refuse(output, fleet.error());
+        if (fleet->number == 0)
+            return complain(output, kFailed,
+                            "the fleet has no configuration yet: `vpnctl fleet init` on the first node");
+        if (const Status written = write_fleet_base(invocation.config_dir, {}); !written)
+            return refuse(output, written.error());
+    }
+    return take_from_fleet(invocation, output);
+}
+
+int follow_fleet(const Invocation& invocation, Output& output) {
+    constexpr auto kPause = std::chrono::seconds(2);
+    std::string problem;
+    while (true) {
+        const auto base = read_fleet_base(invocation.config_dir);
+        const Status waited = base && *base ? Status() : fail(ErrorCode::kNotFound, "this node has not joined");
+        Status done = waited;
+        if (done) {
+            (void)take_from_fleet(invocation, output);
+            done = wait_for_fleet(invocation.run_dir);
+        }
+        const std::string now = done ? "" : done.error().what;
+        if (std::exchange(problem, now) != now && !now.empty()) output.err << "vpnctl: " << now << std::endl;
+        if (!done) std::this_thread::sleep_for(kPause);
+    }
+}
+
+int seal_for_fleet(const Invocation& invocation, Output& output) {
+    const auto lock = lock_configuration(invocation.config_dir);
+    if (!lock) return refuse(output, lock.error());
+    auto base = read_fleet_base(invocation.config_dir);
+    if (!base) return refuse(output, base.error());
+    if (!*base) return complain(output, kFailed, "this node's configuration is not a fleet's");
+    auto here = read_fleet_here(invocation.config_dir);
+    if (!here) return refuse(output, here.error());
+    const auto node = read_node(invocation);
+    if (!node) return refuse(output, node.error());
+    const std::set<std::string> edited = edited_files(*here, **base);
+    std::set<std::string> secrets;
+    for (const auto& [key, file] : *here) {
+        if (is_secret_key(key) && !edited.contains(key)) secrets.insert(key);
+    }
+    const auto fleet = fleet_configuration(invocation.run_dir, (*base)->revision);
+    if (!fleet) return refuse(output, fleet.error());
+    (*base)->number = fleet->number;
+    const Status done = put(invocation, *node, *here, secrets, fleet->number_changed, **base);
+    if (const Status written = write_fleet_base(invocation.config_dir, **base); !written)
+        return refuse(output, written.error());
+    if (!done) return refuse(output, done.error());
+    output.out << fmt::format("{} secrets are sealed to {} nodes\n", secrets.size(), node->node.readers.size());
+    return kDone;
+}
+
+int settle_fleet_file(const Invocation& invocation, const std::string& name, bool ours, Output& output) {
+    const auto lock = lock_configuration(invocation.config_dir);
+    if (!lock) return refuse(output, lock.error());
+    auto base = read_fleet_base(invocation.config_dir);
+    if (!base) return refuse(output, base.error());
+    if (!*base) return complain(output, kFailed, "this node's configuration is not a fleet's");
+    const auto fleet = fleet_configuration(invocation.run_dir, 0);
+    if (!fleet) return refuse(output, fleet.error());
+    for (const FleetFile& file : fleet->changed) {
+        if (name_of_fleet_key(file.key) != name) continue;
+        FleetBase::File& known = (*base)->files[file.key];
+        if (ours) {
+            known = {"the fleet's", file.changed, known.sealed};
+            (*base)->problems.erase(file.key);
+        } else {
+            const auto node = read_node(invocation);
+            if (!node) return refuse(output, node.error());
+            const Status taken = take_one_file(invocation, file, node->node.name, node->key, **base);
+            if (!taken) return refuse(output, taken.error());
+        }
+        if (const Status written = write_fleet_base(invocation.config_dir, **base); !written)
+            return refuse(output, written.error());
+        output.out << (ours ? "the next apply puts the file of this node into the fleet\n"
+                            : "the file is the fleet's; `vpnctl apply` brings it into force\n");
+        return kDone;
+    }
+    return complain(output, kFailed, "the fleet has no file \"" + name + "\"");
+}
+
+int show_fleet_key(const Invocation& invocation, Output& output) {
+    const auto node = read_fleet_node(invocation.config_dir, false);
+    if (!node) return refuse(output, node.error());
+    auto key = read_fleet_key(invocation.config_dir);
+    if (!key) {
+        crypto::SystemRandom random;
+        key = crypto::generate_private_key(random);
+        const crypto::Secret<44> text = crypto::to_base64(*key);
+        const auto bytes = text.reveal();
+        const Status made =
+            create_file(invocation.config_dir + "/fleet.key",
+                        std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), 0600);
+        if (!made) return refuse(output, made.error());
+    }
+    output.out << fmt::format("{} {}\n", node->name, crypto::to_base64(crypto::public_key_of(*key)));
+    return kDone;
+}
+
+void show_fleet_files(const Invocation& invocation, Output& output) {
+    const auto base = read_fleet_base(invocation.config_dir);
+    if (!base || !*base) return;
+    output.out << fmt::format("configuration: revision {}{}\n", (*base)->number,
+                              (*base)->is_applied ? "" : ", not applied here yet");
+    const auto here = read_fleet_here(invocation.config_dir);
+    if (!here) return;
+    for (const std::string& key : edited_files(*here, **base)) {
+        if (!(*base)->problems.contains(key))
+            output.out << fmt::format("{}: edited here, and not applied\n", printable(name_of_fleet_key(key)));
+    }
+    for (const auto& [key, why] : (*base)->problems)
+        output.out << fmt::format("{}: {}\n", printable(name_of_fleet_key(key)), printable(why));
+}
+
+}  // namespace warren::ctl
