@@ -13,6 +13,7 @@ from tests.lab.warren import ROOT, programs
 # Unit -> the highest exposure level that systemd-analyze may report, of 10.
 UNITS = {"warren.service": 4.5, "warren-vpnd@.service": 1.0, "warren-authd@.service": 1.0,
          "warren-statusd@.service": 1.0}
+FLEET_UNITS = {"fleet/warren-fleet.service": 2.0, "fleet/warren-fleet-follow.service": 2.5}
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +21,12 @@ def package():
     """The .deb of the build under test."""
     preset = os.path.basename(os.path.dirname(programs()))
     return netlab.run(f"{ROOT}/package/build", preset, timeout=1800).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def fleet_package(package):
+    """The .deb of fleetd, which is made with the other one."""
+    return package.replace("/warren_", "/warren-fleet_")
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +46,31 @@ def listing(package):
     return {line.split(None, 5)[5].removeprefix("."): tuple(line.split()[:2]) for line in lines}
 
 
-def test_lintian_reports_nothing(package):
-    said = netlab.run("lintian", "--allow-root", "--fail-on", "error,warning", package, check=False, timeout=120)
-    assert said.returncode == 0, said.stdout + said.stderr
+def test_lintian_reports_nothing(package, fleet_package):
+    for one in (package, fleet_package):
+        said = netlab.run("lintian", "--allow-root", "--fail-on", "error,warning", one, check=False, timeout=120)
+        assert said.returncode == 0, said.stdout + said.stderr
+
+
+def test_what_a_fleet_needs_is_a_package_of_its_own(package, fleet_package):
+    files = listing(fleet_package)
+    assert files["/usr/sbin/fleetd"] == ("-rwxr-xr-x", "root/root")
+    for path in (*(f"/lib/systemd/system/{os.path.basename(unit)}" for unit in FLEET_UNITS),
+                 "/lib/systemd/system/warren.service.d/fleet.conf", "/usr/lib/sysusers.d/warren-fleet.conf",
+                 "/usr/share/man/man8/fleetd.8.gz", "/usr/share/doc/warren-fleet/fleet.md"):
+        assert files[path] == ("-rw-r--r--", "root/root"), path
+    assert not [path for path in listing(package) if "fleet" in path]
+    depends = netlab.run("dpkg-deb", "--field", fleet_package, "Depends").stdout
+    version = netlab.run("dpkg-deb", "--field", package, "Version").stdout.strip()
+    assert f"warren (= {version})" in depends and "bird2" in depends and "etcd-server" in depends
+    assert "etcd" not in netlab.run("dpkg-deb", "--field", package, "Depends", "Recommends").stdout
+
+
+def test_fleetd_has_no_capability_and_a_user_of_its_own():
+    settings = settings_of("fleet/warren-fleet.service")
+    wanted = {"CapabilityBoundingSet": "", "NoNewPrivileges": "yes", "ProtectSystem": "strict", "LimitCORE": "0"}
+    assert {key: settings.get(key) for key in wanted} == wanted
+    assert settings["User"] == settings["Group"] == "warren-fleet"
 
 
 def test_every_file_is_where_it_belongs(package):
@@ -85,7 +114,7 @@ def exposure(unit, directory):
     return float(re.search(r"Overall exposure level for \S+: ([0-9.]+)", said.stdout).group(1))
 
 
-@pytest.mark.parametrize("unit, most", UNITS.items())
+@pytest.mark.parametrize("unit, most", {**UNITS, **FLEET_UNITS}.items())
 def test_the_units_drop_the_rights_that_the_daemons_do_not_need(unit, most):
     assert exposure(f"{ROOT}/package/{unit}", ROOT) <= most
 
