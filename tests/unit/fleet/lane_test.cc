@@ -4,11 +4,11 @@
 #include <doctest/doctest.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include <sys/un.h>
 #include <algorithm>
-#include <atomic>
+#include <array>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
@@ -66,8 +66,12 @@ class SlowBird {
         REQUIRE(::listen(socket_.get(), 8) == 0);
         thread_ = std::thread([this] {
             const UniqueFd first(::accept(socket_.get(), nullptr, nullptr));
-            const std::string text = "0001 BIRD is ready.\n0003 Reconfigured\n";
-            (void)!::write(first.get(), text.data(), text.size());
+            const std::string greeting = "0001 BIRD is ready.\n";
+            const std::string answer = "0003 Reconfigured\n";
+            std::array<char, 64> order{};
+            (void)!::write(first.get(), greeting.data(), greeting.size());
+            (void)!::read(first.get(), order.data(), order.size());
+            (void)!::write(first.get(), answer.data(), answer.size());
         });
     }
     ~SlowBird() { thread_.join(); }
