@@ -64,6 +64,10 @@ def test_what_a_fleet_needs_is_a_package_of_its_own(package, fleet_package):
     version = netlab.run("dpkg-deb", "--field", package, "Version").stdout.strip()
     assert f"warren (= {version})" in depends and "bird2" in depends and "etcd-server" in depends
     assert "etcd" not in netlab.run("dpkg-deb", "--field", package, "Depends", "Recommends").stdout
+    said = [netlab.run("dpkg-deb", "--field", one, "Description").stdout.splitlines()
+            for one in (package, fleet_package)]
+    assert [lines[0].endswith(("one machine", "act as one")) for lines in said] == [True, True]
+    assert all(line.lstrip() not in lines[0] for lines in said for line in lines[1:])
 
 
 def test_fleetd_has_no_capability_and_a_user_of_its_own():
