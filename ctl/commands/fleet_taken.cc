@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 #include <ostream>
@@ -60,6 +61,13 @@ class Taking {
             }
             sort_one(file, std::move(*decoded));
         }
+        for (const std::string& broken : fleet.broken)
+            note_problem(broken, "too large for a file, or no file of a configuration has this name");
+        std::erase_if(base_.problems, [&](const auto& problem) {
+            const std::string& about = problem.first;
+            return !fleet.keys.contains(about) && !base_.files.contains(about) &&
+                   std::find(fleet.broken.begin(), fleet.broken.end(), about) == fleet.broken.end();
+        });
         // Without it nothing can be served: whatever removed it, it was no operator.
         if (!fleet.keys.contains("appliance")) return;
         for (const auto& [file_key, known] : std::map(base_.files)) {
@@ -153,16 +161,12 @@ class Taking {
         for (const std::string& key : goes_) {
             if (is_customer(key)) changed[key.substr(kCustomers.size())] = std::nullopt;
         }
-        const auto appliance = comes_.find("appliance");
-        if (appliance != comes_.end()) {
-            check_appliance(changed);
-        } else if (!changed.empty()) {
-            const config::Loaded loaded = config::load(invocation_.config_dir, {.changed = &changed});
-            drop_customers(loaded);
-        }
+        if (comes_.contains("appliance") && check_appliance(changed)) return;
+        if (!changed.empty()) drop_customers(config::load(invocation_.config_dir, {.changed = &changed}));
     }
 
-    void check_appliance(const std::map<std::string, std::optional<std::string>>& changed) {
+    // False: it is not valid, and the customers are to be checked with the present one.
+    bool check_appliance(const std::map<std::string, std::optional<std::string>>& changed) {
         config::Texts texts;
         texts.appliance = text_of(comes_.at("appliance").content);
         for (const auto& [key, file] : here_) {
@@ -179,8 +183,10 @@ class Taking {
         if (!loaded.appliance_valid) {
             note_problem("appliance", "not valid; the last good one stays: " + first_error(loaded, ""));
             comes_.erase("appliance");
+            return false;
         }
         drop_customers(loaded);
+        return true;
     }
 
     void drop_customers(const config::Loaded& loaded) {
@@ -222,6 +228,14 @@ bool apply(const Invocation& invocation, const FleetBase& base, const std::strin
     }
     output.out << fmt::format("revision {} of the fleet: {}\n", base.number, printable(done->summary)) << std::flush;
     return true;
+}
+
+// Nothing has changed since.
+bool is_known(const FleetConfiguration& fleet, const FleetBase& base) {
+    return base.is_applied && base.problems.empty() && fleet.changed.empty() && fleet.broken.empty() &&
+           fleet.number == base.number && std::all_of(base.files.begin(), base.files.end(), [&](const auto& file) {
+               return fleet.keys.contains(file.first);
+           });
 }
 
 // Files that were edited here and not applied do not come into force with what somebody else changed.
@@ -296,25 +310,23 @@ int take_from_fleet(const Invocation& invocation, Output& output) {
         if (!node) return complain(output, kFailed, node.error().what);
         const auto key = read_fleet_key(invocation.config_dir);
         if (!key) return complain(output, kFailed, key.error().what);
-        const auto fleet = fleet_configuration(invocation.run_dir, (*base)->revision);
+        // What could not be taken may be taken now: somebody has settled it.
+        const std::uint64_t since = (*base)->problems.empty() ? (*base)->revision : 0;
+        const auto fleet = fleet_configuration(invocation.run_dir, since);
         if (!fleet) return complain(output, kFailed, fleet.error().what);
+        if (is_known(*fleet, **base)) return kDone;
         auto here = read_fleet_here(invocation.config_dir);
         if (!here) return complain(output, kFailed, here.error().what);
-        if (fleet->revision != (*base)->revision || !(*base)->is_applied) {
-            const bool is_new = fleet->number != (*base)->number || !fleet->changed.empty();
-            Taking taking(invocation, **base, std::move(*here), output);
-            taking.sort(*fleet, node->name, *key);
-            const Status done = taking.write();
-            written = taking.written();
-            (*base)->number = fleet->number;
-            if (done) (*base)->revision = fleet->revision;
-            if (!written.empty()) (*base)->is_applied = false;
-            if (is_new || !written.empty()) {
-                if (const Status noted = write_fleet_base(invocation.config_dir, **base); !noted)
-                    return complain(output, kFailed, noted.error().what);
-            }
-            if (!done) return complain(output, kFailed, done.error().what);
-        }
+        Taking taking(invocation, **base, std::move(*here), output);
+        taking.sort(*fleet, node->name, *key);
+        const Status done = taking.write();
+        written = taking.written();
+        (*base)->number = fleet->number;
+        if (done) (*base)->revision = fleet->revision;
+        if (!written.empty()) (*base)->is_applied = false;
+        if (const Status noted = write_fleet_base(invocation.config_dir, **base); !noted)
+            return complain(output, kFailed, noted.error().what);
+        if (!done) return complain(output, kFailed, done.error().what);
         auto now = read_fleet_here(invocation.config_dir);
         if (now) has_drafts = !edited_files(*now, **base).empty();
         after = std::move(**base);

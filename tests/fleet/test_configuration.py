@@ -128,6 +128,7 @@ def test_what_is_broken_in_etcd_keeps_the_last_good_one_and_is_named(cluster):
     netlab.wait_until(lambda: "acme: not valid; the last good one stays" in shown(), 25, "status names it")
     assert "secrets/uplink: it is not in the form of a sealed secret" in shown()
     assert "warren.toml: not valid; the last good one stays" in shown()
+    assert "../../../tmp/evil: too large for a file, or no file" in shown()
     assert text_of(second, "customers/acme.toml") == good
     assert text_of(second, "secrets/uplink") == secret
     assert not os.path.exists("/tmp/evil.toml")
