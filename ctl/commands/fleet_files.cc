@@ -18,6 +18,8 @@
 #include "crypto/x25519.h"
 #include "ctl/ask/control_client.h"
 #include "ctl/ask/fleet_client.h"
+#include "ctl/commands/change.h"
+#include "ctl/commands/fleet_guard.h"
 #include "ctl/commands/fleet_taken.h"
 #include "ctl/commands/request.h"
 #include "ctl/files/customer_file.h"
@@ -179,7 +181,9 @@ bool compare(const Invocation& invocation, const Node& node, const FleetHere& he
     return is_clean;
 }
 
-int put_edited(const Invocation& invocation, FleetBase base, Output& output) {
+// `question`: what has to be agreed to first; then nothing was put.
+int put_edited(const Invocation& invocation, const std::string& removed, FleetBase base, std::string& question,
+               Output& output) {
     auto here = read_fleet_here(invocation.config_dir);
     if (!here) return refuse(output, here.error());
     std::set<std::string> mine = edited_files(*here, base);
@@ -188,6 +192,8 @@ int put_edited(const Invocation& invocation, FleetBase base, Output& output) {
             mine, [&](const std::string& key) { return !is_secret_key(key) && key != "customers/" + invocation.only; });
     }
     if (mine.empty()) return kDone;
+    if (!invocation.remove) question = removal_question(*here, base, mine, removed);
+    if (!question.empty()) return kAnswerIsNo;
     if (!invocation.confirm_within.empty())
         return complain(output, kFailed, "--confirm-within is not there yet for a fleet's configuration");
     if (!is_valid(invocation, mine, output)) return kAnswerIsNo;
@@ -219,15 +225,31 @@ int put_edited(const Invocation& invocation, FleetBase base, Output& output) {
     return kDone;
 }
 
-}  // namespace
-
-int put_into_fleet(const Invocation& invocation, Output& output) {
-    if (const auto known = read_fleet_base(invocation.config_dir); known && !*known) return kDone;
+// The lock is not held while somebody is asked.
+int put_locked(const Invocation& invocation, const std::string& removed, std::string& question, Output& output) {
     const auto lock = lock_configuration(invocation.config_dir);
     if (!lock) return refuse(output, lock.error());
     auto base = read_fleet_base(invocation.config_dir);
     if (!base) return refuse(output, base.error());
-    return *base ? put_edited(invocation, std::move(**base), output) : kDone;
+    return *base ? put_edited(invocation, removed, std::move(**base), question, output) : kDone;
+}
+
+}  // namespace
+
+PutIntoFleet put_into_fleet(const Invocation& invocation, const std::string& removed, Output& output) {
+    if (const auto known = read_fleet_base(invocation.config_dir); known && !*known) return {kDone, false};
+    std::string question;
+    const int status = put_locked(invocation, removed, question, output);
+    if (question.empty()) return {status, false};
+    const bool may_ask = !invocation.json;
+    if (!may_ask || !agrees("remove " + question + " from every node of the fleet", output))
+        return {complain(output, kAnswerIsNo,
+                         "nothing applied: it would remove " + question +
+                             " from every node of the fleet; if that is right: vpnctl apply --remove"),
+                false};
+    Invocation agreed = invocation;
+    agreed.remove = true;
+    return {put_locked(agreed, removed, question, output), true};
 }
 
 int init_fleet(const Invocation& invocation, Output& output) {
@@ -242,7 +264,8 @@ int init_fleet(const Invocation& invocation, Output& output) {
         return complain(
             output, kFailed,
             fmt::format("the fleet has a configuration, revision {}: `vpnctl fleet join` takes it", fleet->number));
-    return put_edited(invocation, {}, output);
+    std::string question;
+    return put_edited(invocation, "", {}, question, output);
 }
 
 int join_fleet(const Invocation& invocation, Output& output) {

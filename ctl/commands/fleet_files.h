@@ -10,9 +10,14 @@ namespace warren::ctl {
 // All of them say on `output` what they did, or why not, and return the exit status. Each takes the lock of the
 // configuration while it reads and writes files.
 
+struct PutIntoFleet {
+    int exit_status = 0;
+    bool may_remove = false;  // it was asked, and agreed to
+};
 // Before an apply: puts what was edited here into the fleet. kDone also where this node's configuration is not a
-// fleet's. Nothing is put where a file has errors, or where somebody else changed one of them since.
-[[nodiscard]] int put_into_fleet(const Invocation& invocation, Output& output);
+// fleet's. Nothing is put where a file has errors, where somebody else changed one of them since, or where it would
+// remove many files (ctl/commands/fleet_guard.h) and nobody agrees. `removed`: a customer that may go; "": none.
+[[nodiscard]] PutIntoFleet put_into_fleet(const Invocation& invocation, const std::string& removed, Output& output);
 // The fleet has no configuration yet: this node's becomes it.
 [[nodiscard]] int init_fleet(const Invocation& invocation, Output& output);
 // Takes what changed in the fleet, and has stackd apply it. Files that were edited here stay as they are.

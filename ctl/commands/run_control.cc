@@ -106,7 +106,12 @@ int apply_files(const Invocation& invocation, const std::string& removed, Output
     }
     if (invocation.comment.size() > ipc::kMaxComment)
         return complain(output, kUsage, fmt::format("a comment has at most {} bytes", ipc::kMaxComment));
-    if (const int put = put_into_fleet(invocation, output); put != kDone) return put;
+    const PutIntoFleet put = put_into_fleet(invocation, removed, output);
+    if (put.exit_status != kDone) return put.exit_status;
+    if (put.may_remove) {
+        request.verb = ipc::ControlVerb::kApplyRemoving;
+        request.customer.clear();
+    }
     request.only = invocation.only;
     request.comment = invocation.comment;
     request.claimed_user = claimed_user();

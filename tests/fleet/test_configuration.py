@@ -52,6 +52,19 @@ def test_what_is_applied_on_one_node_is_in_force_on_the_others(cluster):
     no_key_in_etcd(cluster, [first.key.private, psk])
 
 
+def test_a_node_that_lost_its_files_takes_none_from_the_others(cluster):
+    first, second, _ = cluster.fleet.nodes
+    text = text_of(first, "customers/acme.toml")
+    os.unlink(f"{first.config}/customers/acme.toml")
+    refused = first.configure("apply", check=False)
+    assert refused.returncode == 1
+    assert "remove 1 of 1 customer (acme) from every node of the fleet" in refused.stderr, refused.stderr
+    assert "revision 1" in second.configure("fleet", "status").stdout
+    assert text_of(second, "customers/acme.toml") == text
+    first.configure("fleet", "theirs", "acme")
+    assert text_of(first, "customers/acme.toml") == text
+
+
 def no_key_in_etcd(cluster, keys):
     """Neither as text nor as bytes, in what etcd wrote."""
     wanted = [text.encode() for text in keys] + [base64.b64decode(text) for text in keys]
