@@ -1,5 +1,6 @@
 #include "ctl/ask/fleet_client.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -13,6 +14,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::uint64_t kMostNumber = std::uint64_t{1} << 53U;  // as fleetd (fleet/records/configuration.cc)
 constexpr int kPatienceSeconds = 30;
 constexpr std::size_t kMostAnswer = 128 * 1024 * 1024;
 
@@ -69,6 +71,10 @@ Result<FleetConfiguration> fleet_configuration(const std::string& run_dir, std::
                 out.changed.push_back({text_of(file, "key"), number_of(file, "changed"), text_of(file, "text")});
         }
     }
+    const bool is_later = std::any_of(out.changed.begin(), out.changed.end(),
+                                      [&](const FleetFile& file) { return file.changed > out.revision; });
+    if (is_later || out.number > kMostNumber || out.number_changed > out.revision)
+        return fail(ErrorCode::kFailed, "fleetd: it tells of revisions that etcd does not have");
     for (std::string& key : texts_of(*answer, "keys")) out.keys.insert(std::move(key));
     out.broken = texts_of(*answer, "broken");
     return out;

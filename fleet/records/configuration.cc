@@ -18,6 +18,9 @@ using wire::member;
 constexpr std::array<std::string_view, 2> kSingle{"appliance", "users"};
 constexpr std::array<std::string_view, 3> kKinds{"customers", "secrets", "certs"};
 constexpr std::size_t kMostKey = 300;
+constexpr std::size_t kMostPart = 246;  // a file's name has 255 bytes, with ".toml" and while it is written ".new"
+constexpr std::uint64_t kMostNumber = std::uint64_t{1} << 53U;
+constexpr std::size_t kMostBroken = 100;
 constexpr std::size_t kMostText = 300;  // of a name or a comment
 
 std::string number_text(std::uint64_t number) {
@@ -46,10 +49,22 @@ bool is_file_name(std::string_view name) {
     while (true) {
         const std::size_t slash = name.find('/');
         const std::string_view part = name.substr(0, slash);
-        if (part.empty() || part.front() == '.' || !std::all_of(part.begin(), part.end(), is_name_letter)) return false;
+        if (part.empty() || part.front() == '.' || part.size() > kMostPart || part.ends_with(".new") ||
+            !std::all_of(part.begin(), part.end(), is_name_letter))
+            return false;
         if (slash == std::string_view::npos) return true;
         name.remove_prefix(slash + 1);
     }
+}
+
+// What JSON carries unaltered.
+bool is_text(const std::string& text) {
+    try {
+        (void)json(text).dump();
+    } catch (const json::type_error&) {
+        return false;
+    }
+    return true;
 }
 
 std::string bounded(std::optional<std::string> text) {
@@ -63,7 +78,8 @@ bool is_file_key(std::string_view key) {
     if (std::find(kSingle.begin(), kSingle.end(), key) != kSingle.end()) return true;
     return std::any_of(kKinds.begin(), kKinds.end(), [key](std::string_view kind) {
         return key.starts_with(kind) && key.size() > kind.size() && key[kind.size()] == '/' &&
-               is_file_name(key.substr(kind.size() + 1));
+               is_file_name(key.substr(kind.size() + 1)) &&
+               (kind != kKinds.front() || key.find('/', kind.size() + 1) == std::string_view::npos);
     });
 }
 
@@ -93,20 +109,26 @@ Result<Configuration> parse_configuration(const std::string& body) {
         const json value = pair.value();
         out.number = wire::number(member(value, "number"));
         out.number_changed = pair.changed;
+        if (out.number == 0 || out.number > kMostNumber)
+            return fail(ErrorCode::kInvalid, "/warren/revision in etcd is broken: it has no number of a revision");
     }
     for (std::size_t i = 1; i <= count; ++i) {
         for (wire::KeyValue& pair : range(i)) {
-            const bool is_sane = is_file_key(pair.key) && pair.text.size() <= kMostBytesAtOnce;
-            if (!is_sane) {
-                out.broken.push_back(pair.key.substr(0, kMostKey));
-            } else if (out.changed.size() < kMostFiles) {
+            const bool is_sane =
+                is_file_key(pair.key) && pair.text.size() <= kMostBytesAtOnce && is_text(pair.text);
+            if (is_sane) {
                 out.changed.push_back({std::move(pair.key), pair.changed, std::move(pair.text)});
+            } else if (out.broken.size() < kMostBroken) {
+                out.broken.push_back(pair.key.substr(0, kMostKey));
             }
         }
         for (wire::KeyValue& pair : range(count + i)) {
-            if (is_file_key(pair.key) && out.keys.size() < kMostFiles) out.keys.push_back(std::move(pair.key));
+            if (is_file_key(pair.key)) out.keys.push_back(std::move(pair.key));
         }
     }
+    // What was left out would be taken as removed.
+    if (out.keys.size() > kMostFiles)
+        return fail(ErrorCode::kInvalid, "etcd has more than " + std::to_string(kMostFiles) + " files of a fleet");
     return out;
 }
 

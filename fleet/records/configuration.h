@@ -20,7 +20,7 @@ inline constexpr std::size_t kMostFiles = 100'000;
 inline constexpr std::uint64_t kRevisionsKept = 200;
 
 // "appliance", "users", or a name below "customers/", "secrets/" or "certs/": of letters, digits, ".", "_", "-" and
-// "/", no part of which begins with a ".".
+// "/", no part of which begins with a ".", is longer than a file's name, or ends as one that is being written.
 [[nodiscard]] bool is_file_key(std::string_view key);
 
 struct StoredFile {
@@ -35,9 +35,10 @@ struct Configuration {
     Revision number_changed = 0;
     std::vector<StoredFile> changed;  // after the revision that was asked for
     std::vector<std::string> keys;    // of all files
-    std::vector<std::string> broken;  // keys of what was left out, as it is too large or has a name that no file has
+    std::vector<std::string> broken;  // keys of what was left out: too large, no text, or no file has this name
 };
 [[nodiscard]] std::string configuration_request(Revision since);
+// kInvalid: of another form, more than kMostFiles, or the number of the revision is broken.
 [[nodiscard]] Result<Configuration> parse_configuration(const std::string& body);
 
 // Who made a revision.

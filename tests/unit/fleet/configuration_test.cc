@@ -21,9 +21,9 @@ json range(const json& pairs) {
 }
 
 // Eleven ranges: the number; appliance, users, customers, secrets, certs; the keys of these five.
-std::string answer(const json& customers, const json& keys) {
+std::string answer(const json& customers, const json& keys, const std::string& revision = "{\"number\":7}") {
     const json none = json::array();
-    const json number = json::array({pair("/warren/revision", "{\"number\":7}", 80)});
+    const json number = json::array({pair("/warren/revision", revision, 80)});
     return json{{"header", {{"revision", "90"}}},
                 {"responses",
                  {range(number), range(none), range(none), range(customers), range(none), range(none), range(none),
@@ -44,6 +44,10 @@ TEST_CASE("a key is of a file, and never of another place") {
                             "secrets/.ssh", "secrets/a b", "secrets/a\nb", "certs/../../etc/passwd", "appliance/x"})
         CHECK_FALSE(is_file_key(key));
     CHECK_FALSE(is_file_key("secrets/" + std::string(400, 'a')));
+    CHECK(is_file_key("secrets/" + std::string(246, 'a')));
+    CHECK_FALSE(is_file_key("secrets/" + std::string(247, 'a')));
+    CHECK_FALSE(is_file_key("customers/acme/x"));
+    CHECK_FALSE(is_file_key("secrets/uplink.new"));
 }
 
 TEST_CASE("what was read is taken as far as it can be a configuration, and the rest is named") {
@@ -63,6 +67,25 @@ TEST_CASE("what was read is taken as far as it can be a configuration, and the r
     CHECK(read->broken == std::vector<std::string>{"customers/../x", "customers/huge"});
     for (const char* other : {"", "{}", "[]", "{\"header\":{\"revision\":\"1\"},\"responses\":[]}"})
         CHECK_FALSE(parse_configuration(other));
+}
+
+TEST_CASE("a number that is none, and files that are no text, are not guessed at") {
+    const json none = json::array();
+    for (const char* broken : {"", "x", "{}", "{\"number\":0}", "{\"number\":18446744073709551615}"})
+        CHECK_FALSE(parse_configuration(answer(none, none, broken)));
+    const auto read = parse_configuration(answer({pair("/warren/customers/acme", "\xff\x80", 85)}, none));
+    REQUIRE(read);
+    CHECK(read->changed.empty());
+    CHECK(read->broken == std::vector<std::string>{"customers/acme"});
+}
+
+TEST_CASE("more files than a fleet can have are an error, and none of them counts as removed") {
+    json keys = json::array();
+    for (std::size_t i = 0; i <= kMostFiles; ++i)
+        keys.push_back(pair("/warren/customers/c" + std::to_string(i), "", 3));
+    CHECK_FALSE(parse_configuration(answer(json::array(), keys)));
+    keys.erase(0);
+    CHECK(parse_configuration(answer(json::array(), keys)));
 }
 
 TEST_CASE("a proposal compares the number and each file, and writes the history with it") {
