@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
 #include <set>
@@ -73,12 +75,42 @@ std::string ago(std::int64_t wall_milliseconds) {
     return fmt::format("{} h ago", seconds / 3600);
 }
 
+// What JSON carries unaltered.
+bool is_text(const std::string& text) {
+    try {
+        (void)nlohmann::json(text).dump();
+    } catch (const nlohmann::json::type_error&) {
+        return false;
+    }
+    return true;
+}
+
 // "changed on vie-2 by alice, 3 min ago"
 std::string change_of(const Invocation& invocation, std::uint64_t changed) {
     const auto about = fleet_about(invocation.run_dir, changed);
     if (!about) return "changed in the fleet";
     return fmt::format("changed on {} by {}, {}", printable(about->node),
                        about->user.empty() ? "root" : printable(about->user), ago(about->wall_milliseconds));
+}
+
+// A fleet whose number was lost or came back from a backup goes on behind what this node has seen of it: a secret that
+// is sealed as an older revision than before is refused everywhere.
+std::uint64_t next_number(const FleetConfiguration& fleet, const FleetBase& base) {
+    std::uint64_t out = std::max(fleet.number, base.removed_sealed);
+    for (const auto& [key, file] : base.files) out = std::max(out, file.sealed);
+    return out;
+}
+
+// What customers' files name comes before them and goes after them.
+std::vector<std::string> in_order(const std::set<std::string>& keys, const FleetHere& here) {
+    std::vector<std::string> out(keys.begin(), keys.end());
+    const auto place = [&here](const std::string& key) {
+        if (!key.starts_with("secrets/") && !key.starts_with("certs/")) return 1;
+        return here.contains(key) ? 0 : 2;
+    };
+    std::stable_sort(out.begin(), out.end(),
+                     [&](const std::string& a, const std::string& b) { return place(a) < place(b); });
+    return out;
 }
 
 // One revision, or several where etcd takes no more at once. What was put is noted in `base`.
@@ -99,7 +131,7 @@ Status put(const Invocation& invocation, const Node& node, const FleetHere& here
             file.changed = done->changed;
             base.problems.erase(key);
             if (file.hash.empty()) {
-                base.files.erase(key);
+                forget_file(base, key);
             } else {
                 base.files[key] = file;
             }
@@ -111,7 +143,7 @@ Status put(const Invocation& invocation, const Node& node, const FleetHere& here
         size = 0;
         return {};
     };
-    for (const std::string& key : keys) {
+    for (const std::string& key : in_order(keys, here)) {
         const auto known = base.files.find(key);
         FleetFile file{key, known == base.files.end() ? 0 : known->second.changed, std::nullopt};
         FleetBase::File note;
@@ -125,6 +157,11 @@ Status put(const Invocation& invocation, const Node& node, const FleetHere& here
                 file.text = std::move(*sealed);
             } else {
                 file.text = std::string(reinterpret_cast<const char*>(content.data()), content.size());
+                if (!is_text(*file.text))
+                    return fail(ErrorCode::kInvalid,
+                                name_of_fleet_key(key) +
+                                    " is no text in UTF-8, and a fleet shares no other; a certificate or a list of "
+                                    "revoked ones goes as PEM");
             }
         }
         const std::size_t bytes = file.text ? file.text->size() : 0;
@@ -155,10 +192,10 @@ bool compare(const Invocation& invocation, const Node& node, const FleetHere& he
     bool is_clean = true;
     for (const FleetFile& theirs : fleet.changed) {
         const auto known = base.files.find(theirs.key);
-        if (!mine.contains(theirs.key) || (known != base.files.end() && known->second.changed >= theirs.changed))
+        if (!mine.contains(theirs.key) || (known != base.files.end() && known->second.changed == theirs.changed))
             continue;
         const auto found = here.find(theirs.key);
-        const auto decoded = decode_fleet_file(theirs, node.node.name, node.key, base);
+        const auto decoded = decode_fleet_file(theirs, node.node.name, node.key, fleet.number, base);
         if (decoded && found != here.end() && decoded->content == found->second.content) {
             base.files[theirs.key] = {hash_of(decoded->content.reveal()), theirs.changed, decoded->sealed};
             base.problems.erase(theirs.key);
@@ -171,7 +208,7 @@ bool compare(const Invocation& invocation, const Node& node, const FleetHere& he
     for (const std::string& key : std::set(mine)) {
         if (!base.files.contains(key) || fleet.keys.contains(key)) continue;
         if (!here.contains(key)) {
-            base.files.erase(key);
+            forget_file(base, key);
             mine.erase(key);
             continue;
         }
@@ -188,8 +225,12 @@ int put_edited(const Invocation& invocation, const std::string& removed, FleetBa
     if (!here) return refuse(output, here.error());
     std::set<std::string> mine = edited_files(*here, base);
     if (!invocation.only.empty()) {
-        std::erase_if(
-            mine, [&](const std::string& key) { return !is_secret_key(key) && key != "customers/" + invocation.only; });
+        const auto customers = customers_by_file(invocation.config_dir);
+        std::erase_if(mine, [&](const std::string& key) {
+            const auto named = customers.find(key);
+            return key != "customers/" + invocation.only &&
+                   (named == customers.end() || !named->second.contains(invocation.only));
+        });
     }
     if (mine.empty()) return kDone;
     if (!invocation.remove) question = removal_question(*here, base, mine, removed);
@@ -199,16 +240,26 @@ int put_edited(const Invocation& invocation, const std::string& removed, FleetBa
     if (!is_valid(invocation, mine, output)) return kAnswerIsNo;
     const auto node = read_node(invocation);
     if (!node) return refuse(output, node.error());
-    // A file that could not be taken has changed earlier than what was read last.
-    const std::uint64_t since = base.problems.empty() ? base.revision : 0;
-    const auto fleet = fleet_configuration(invocation.run_dir, since);
+    const auto fleet = read_fleet(invocation.run_dir, base);
     if (!fleet) return refuse(output, with_context("nothing was changed", fleet.error()).value());
     if (!compare(invocation, *node, *here, *fleet, base, mine, output))
         return complain(output, kFailed,
                         "nothing was changed: these files have been changed both here and in the fleet; `vpnctl fleet "
                         "theirs NAME` takes the fleet's, `vpnctl fleet ours NAME` keeps the one here");
-    base.number = fleet->number;
+    base.number = next_number(*fleet, base);
+    // Whatever ends this command then: what the fleet has is to be brought into force here.
+    const std::set<std::string> unapplied = base.unapplied;
+    base.unapplied.insert(mine.begin(), mine.end());
+    if (!base.files.empty()) {
+        if (const Status written = write_fleet_base(invocation.config_dir, base); !written)
+            return refuse(output, written.error());
+    }
     const Status done = put(invocation, *node, *here, mine, fleet->number_changed, base);
+    if (!done && done.error().code == ErrorCode::kConflict) {
+        const std::set<std::string> left = edited_files(*here, base);
+        std::erase_if(base.unapplied, [&](const std::string& key) { return left.contains(key); });
+        base.unapplied.insert(unapplied.begin(), unapplied.end());
+    }
     if (!base.files.empty()) {
         if (const Status written = write_fleet_base(invocation.config_dir, base); !written)
             return refuse(output, written.error());
@@ -281,6 +332,18 @@ int join_fleet(const Invocation& invocation, Output& output) {
         if (fleet->number == 0)
             return complain(output, kFailed,
                             "the fleet has no configuration yet: `vpnctl fleet init` on the first node");
+        const auto here = read_fleet_here(invocation.config_dir);
+        if (!here) return refuse(output, here.error());
+        bool is_clean = true;
+        for (const auto& [key, file] : *here) {
+            if (fleet->keys.contains(key)) continue;
+            is_clean = false;
+            output.err << name_of_fleet_key(key) << ": it is here, and the fleet does not have it\n";
+        }
+        if (!is_clean)
+            return complain(output, kFailed,
+                            "not joined: the next apply would put these files into the fleet, also those that were "
+                            "removed there; move them away, and bring back afterwards what is to be there");
         if (const Status written = write_fleet_base(invocation.config_dir, {}); !written)
             return refuse(output, written.error());
     }
@@ -316,12 +379,22 @@ int seal_for_fleet(const Invocation& invocation, Output& output) {
     if (!node) return refuse(output, node.error());
     const std::set<std::string> edited = edited_files(*here, **base);
     std::set<std::string> secrets;
-    for (const auto& [key, file] : *here) {
-        if (is_secret_key(key) && !edited.contains(key)) secrets.insert(key);
-    }
-    const auto fleet = fleet_configuration(invocation.run_dir, (*base)->revision);
+    const auto fleet = read_fleet(invocation.run_dir, **base);
     if (!fleet) return refuse(output, fleet.error());
-    (*base)->number = fleet->number;
+    std::set<std::string> newer;  // than the one here
+    for (const FleetFile& file : fleet->changed) {
+        const auto known = (*base)->files.find(file.key);
+        if (known != (*base)->files.end() && known->second.changed != file.changed) newer.insert(file.key);
+    }
+    for (const auto& [key, file] : *here) {
+        if (!is_secret_key(key)) continue;
+        if (edited.contains(key) || newer.contains(key) || !fleet->keys.contains(key)) {
+            output.err << name_of_fleet_key(key) << ": left out, as it is not the fleet's here\n";
+        } else {
+            secrets.insert(key);
+        }
+    }
+    (*base)->number = next_number(*fleet, **base);
     const Status done = put(invocation, *node, *here, secrets, fleet->number_changed, **base);
     if (const Status written = write_fleet_base(invocation.config_dir, **base); !written)
         return refuse(output, written.error());
@@ -329,6 +402,29 @@ int seal_for_fleet(const Invocation& invocation, Output& output) {
     output.out << fmt::format("{} secrets are sealed to {} nodes\n", secrets.size(), node->node.readers.size());
     return kDone;
 }
+
+namespace {
+
+// The fleet has it no more.
+int settle_removed(const Invocation& invocation, const std::string& key, bool ours, FleetBase& base, Output& output) {
+    const std::string path = invocation.config_dir + "/" + file_of_fleet_key(key);
+    if (!ours) {
+        // Before the file goes: it is to be brought into force whatever happens to this command.
+        base.unapplied.insert(key);
+        if (const Status written = write_fleet_base(invocation.config_dir, base); !written)
+            return refuse(output, written.error());
+        if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+            return refuse(output, fail_errno("remove " + path, errno).value());
+    }
+    forget_file(base, key);
+    if (const Status written = write_fleet_base(invocation.config_dir, base); !written)
+        return refuse(output, written.error());
+    output.out << (ours ? "the next apply puts the file of this node into the fleet\n"
+                        : "the file is removed; `vpnctl apply` brings that into force\n");
+    return kDone;
+}
+
+}  // namespace
 
 int settle_fleet_file(const Invocation& invocation, const std::string& name, bool ours, Output& output) {
     const auto lock = lock_configuration(invocation.config_dir);
@@ -347,7 +443,8 @@ int settle_fleet_file(const Invocation& invocation, const std::string& name, boo
         } else {
             const auto node = read_node(invocation);
             if (!node) return refuse(output, node.error());
-            const Status taken = take_one_file(invocation, file, node->node.name, node->key, **base);
+            const Status taken =
+                take_one_file(invocation, file, node->node.name, node->key, fleet->number, **base);
             if (!taken) return refuse(output, taken.error());
         }
         if (const Status written = write_fleet_base(invocation.config_dir, **base); !written)
@@ -355,6 +452,10 @@ int settle_fleet_file(const Invocation& invocation, const std::string& name, boo
         output.out << (ours ? "the next apply puts the file of this node into the fleet\n"
                             : "the file is the fleet's; `vpnctl apply` brings it into force\n");
         return kDone;
+    }
+    for (const auto& [key, file] : std::map((*base)->files)) {
+        if (name_of_fleet_key(key) == name && !fleet->keys.contains(key))
+            return settle_removed(invocation, key, ours, **base, output);
     }
     return complain(output, kFailed, "the fleet has no file \"" + name + "\"");
 }
@@ -380,8 +481,11 @@ int show_fleet_key(const Invocation& invocation, Output& output) {
 void show_fleet_files(const Invocation& invocation, Output& output) {
     const auto base = read_fleet_base(invocation.config_dir);
     if (!base || !*base) return;
-    output.out << fmt::format("configuration: revision {}{}\n", (*base)->number,
-                              (*base)->is_applied ? "" : ", not applied here yet");
+    output.out << fmt::format("configuration: revision {}{}{}\n", (*base)->number,
+                              (*base)->unapplied.empty() ? "" : ", not applied here yet",
+                              (*base)->unapplied.empty() || (*base)->refusal.empty()
+                                  ? ""
+                                  : ": " + printable((*base)->refusal));
     const auto here = read_fleet_here(invocation.config_dir);
     if (!here) return;
     for (const std::string& key : edited_files(*here, **base)) {

@@ -11,7 +11,9 @@
 #include "ctl/ask/control_client.h"
 #include "ctl/commands/change.h"
 #include "ctl/commands/fleet_files.h"
+#include "ctl/commands/fleet_taken.h"
 #include "ctl/commands/request.h"
+#include "ctl/files/fleet_base.h"
 #include "ctl/runners.h"
 #include "ctl/show/json_views.h"
 #include "history/unconfirmed.h"
@@ -91,6 +93,18 @@ int run_diff(const Invocation& invocation, Output& output) {
     return run_request({ipc::ControlVerb::kDiff}, invocation, output).exit_status;
 }
 
+namespace {
+
+void note_applied(const Invocation& invocation, const FleetBase& base, Output& output) {
+    std::set<std::string> keys = base.unapplied;
+    if (!invocation.only.empty())
+        std::erase_if(keys, [&](const std::string& key) { return key != "customers/" + invocation.only; });
+    if (const Status noted = note_in_force(invocation.config_dir, base.number, keys, ""); !noted)
+        output.err << "vpnctl: fleet.base: " << noted.error().what << '\n';
+}
+
+}  // namespace
+
 int apply_files(const Invocation& invocation, const std::string& removed, Output& output) {
     const bool removes = invocation.remove || !removed.empty();
     ipc::ControlRequest request{removes ? ipc::ControlVerb::kApplyRemoving : ipc::ControlVerb::kApply, std::nullopt,
@@ -115,11 +129,15 @@ int apply_files(const Invocation& invocation, const std::string& removed, Output
     request.only = invocation.only;
     request.comment = invocation.comment;
     request.claimed_user = claimed_user();
-    const Answer answer = run_request(request, invocation, output);
-    if (answer.question.empty() || invocation.json || !agrees(answer.question, output)) return answer.exit_status;
-    request.verb = ipc::ControlVerb::kApplyRemoving;
-    request.customer.clear();
-    return run_request(request, invocation, output).exit_status;
+    const auto base = read_fleet_base(invocation.config_dir);  // what is in force then is at least this
+    Answer answer = run_request(request, invocation, output);
+    if (!answer.question.empty() && !invocation.json && agrees(answer.question, output)) {
+        request.verb = ipc::ControlVerb::kApplyRemoving;
+        request.customer.clear();
+        answer = run_request(request, invocation, output);
+    }
+    if (base && *base && answer.exit_status == kDone) note_applied(invocation, **base, output);
+    return answer.exit_status;
 }
 
 std::string claimed_user() {

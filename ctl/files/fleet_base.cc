@@ -1,12 +1,17 @@
 #include "ctl/files/fleet_base.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
 #include "config/document.h"
+#include "config/parse.h"
 #include "crypto/sha.h"
+#include "ctl/files/backup.h"
 #include "ctl/files/files.h"
 
 namespace warren::ctl {
@@ -18,6 +23,17 @@ using Kind = config::Node::Kind;
 
 constexpr std::string_view kCustomers = "customers/";
 constexpr std::string_view kToml = ".toml";
+constexpr std::string_view kTemporary = ".new";                        // of replace_file
+constexpr std::size_t kMostKey = 300;                                  // fleet/records/configuration.cc
+constexpr std::size_t kMostPart = 255 - kToml.size() - kTemporary.size();  // a name in Linux has 255 bytes
+
+bool is_part(std::string_view part) {
+    return !part.empty() && part.front() != '.' && part.size() <= kMostPart && !part.ends_with(kTemporary) &&
+           std::all_of(part.begin(), part.end(), [](char letter) {
+               return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+                      (letter >= '0' && letter <= '9') || letter == '.' || letter == '_' || letter == '-';
+           });
+}
 
 std::uint64_t number_of(const json& of, const char* name) {
     const auto found = of.find(name);
@@ -33,7 +49,14 @@ FleetBase base_of(const json& document) {
     FleetBase out;
     out.revision = number_of(document, "revision");
     out.number = number_of(document, "number");
-    out.is_applied = document.value("applied", true);
+    out.refusal = text_of(document, "refusal");
+    out.removed_sealed = number_of(document, "removed_sealed");
+    const auto unapplied = document.find("unapplied");
+    if (unapplied != document.end() && unapplied->is_array()) {
+        for (const json& key : *unapplied) {
+            if (key.is_string()) out.unapplied.insert(key.get<std::string>());
+        }
+    }
     const auto files = document.find("files");
     if (files != document.end() && files->is_object()) {
         for (const auto& [key, file] : files->items()) {
@@ -56,7 +79,7 @@ Result<std::optional<FleetBase>> read_fleet_base(const std::string& config_dir) 
     const std::string path = config_dir + "/fleet.base";
     const auto text = read_text(path);
     if (!text) return tl::unexpected<Error>(text.error());
-    if (text->empty()) return std::optional<FleetBase>();
+    if (text->empty() && ::access(path.c_str(), F_OK) != 0) return std::optional<FleetBase>();
     const json document = json::parse(*text, nullptr, false);
     if (!document.is_object()) return fail(ErrorCode::kInvalid, path + " is damaged; see docs/fleet.md");
     return std::optional(base_of(document));
@@ -70,7 +93,9 @@ Status write_fleet_base(const std::string& config_dir, const FleetBase& base) {
     }
     const json document{{"revision", base.revision},
                         {"number", base.number},
-                        {"applied", base.is_applied},
+                        {"unapplied", base.unapplied},
+                        {"refusal", base.refusal},
+                        {"removed_sealed", base.removed_sealed},
                         {"files", files},
                         {"problems", base.problems}};
     return replace_file(config_dir + "/fleet.base",
@@ -85,6 +110,18 @@ std::optional<std::string> fleet_key_of(std::string_view file) {
         return std::string(file.substr(0, file.size() - kToml.size()));
     }
     return std::string(file);
+}
+
+bool is_fleet_key(std::string_view key) {
+    const std::string name = file_of_fleet_key(key);
+    if (key.size() > kMostKey || !is_backup_name(name) || fleet_key_of(name) != key) return false;
+    if (key.starts_with(kCustomers)) return config::is_customer_id(key.substr(kCustomers.size()));
+    while (true) {
+        const std::size_t slash = key.find('/');
+        if (!is_part(key.substr(0, slash))) return false;
+        if (slash == std::string_view::npos) return true;
+        key.remove_prefix(slash + 1);
+    }
 }
 
 std::string file_of_fleet_key(std::string_view key) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -24,7 +25,9 @@ struct FleetBase {
     };
     std::uint64_t revision = 0;                   // of etcd: until then all was read
     std::uint64_t number = 0;                     // of the fleet's revision
-    bool is_applied = true;                       // stackd has it
+    std::set<std::string> unapplied;              // keys of what was or is being written here, and may not be in force
+    std::string refusal;                          // why stackd has not brought it into force; "": it was not asked yet
+    std::uint64_t removed_sealed = 0;             // the newest that a secret was sealed as that was removed here
     std::map<std::string, File> files;            // by the fleet's key of it
     std::map<std::string, std::string> problems;  // by key: why the fleet's file is not the one here
 };
@@ -34,6 +37,9 @@ struct FleetBase {
 
 // "customers/acme.toml" and "customers/acme". Nothing: no node shares this file.
 [[nodiscard]] std::optional<std::string> fleet_key_of(std::string_view file);
+// Whether a file of a fleet can have it: letters, digits, ".", "_" and "-", as below "customers/" a customer's id; no
+// part begins with "." or ends as the temporary name of a file does.
+[[nodiscard]] bool is_fleet_key(std::string_view key);
 [[nodiscard]] std::string file_of_fleet_key(std::string_view key);
 // All but what everybody may read: warren.toml, the customers' files and certificates.
 [[nodiscard]] bool is_secret_key(std::string_view key);
