@@ -176,6 +176,37 @@ int change_peer(const Invocation& invocation, const config::Operation& operation
     return apply_change(invocation, "", output);
 }
 
+// In the rules of the firewall as well, which name it.
+Result<std::string> renamed_in_rules(std::string text, const config::Firewall& firewall, const std::string& before,
+                                     const std::string& after) {
+    const std::string named = "peer:" + before;
+    for (const config::FirewallRule& rule : firewall.rules) {
+        for (auto [key, ends] : {std::pair("from", rule.from), std::pair("to", rule.to)}) {
+            if (std::find(ends.begin(), ends.end(), named) == ends.end()) continue;
+            std::replace(ends.begin(), ends.end(), named, "peer:" + after);
+            auto edited =
+                config::edit(text, config::SetKey{{"firewall.rule", rule.name}, key, config::toml_strings(ends)});
+            if (!edited) return with_context("rule " + rule.name, edited.error());
+            text = std::move(*edited);
+        }
+    }
+    return text;
+}
+
+int rename_peer(const Invocation& invocation, Output& output) {
+    const std::string& before = invocation.arguments[2];
+    const std::string& after = invocation.arguments[3];
+    CustomerChange change;
+    change.id = invocation.arguments[1];
+    change.edit = [&](const std::string& text, const config::Customer& now) -> Result<std::string> {
+        auto edited = config::edit(text, config::SetKey{{kTable, before}, "name", config::toml_string(after)});
+        if (!edited) return edited;
+        return renamed_in_rules(std::move(*edited), now.firewall, before, after);
+    };
+    if (const int status = write_customer(change, invocation, output); status != kDone) return status;
+    return apply_change(invocation, "", output);
+}
+
 // What the file says, line by line, and what vpnd knows.
 std::string facts_of(const config::Peer& peer, const config::Customer& customer) {
     std::string out = fmt::format("{}: peer {}{}\n", customer.id, peer.name, peer.enabled ? "" : " (disabled)");
@@ -265,8 +296,7 @@ int run_peer(const Invocation& invocation, Output& output) {
         const std::string value = verb == "enable" ? "true" : "false";
         return change_peer(invocation, config::SetKey{peer, "enabled", value}, output);
     }
-    if (verb == "rename")
-        return change_peer(invocation, config::SetKey{peer, "name", config::toml_string(words[3])}, output);
+    if (verb == "rename") return rename_peer(invocation, output);
     if (verb == "show") return show(invocation, output);
     if (verb == "rotate") return rotate_peer(invocation, output);
     if (verb == "reset")

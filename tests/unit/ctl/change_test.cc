@@ -218,6 +218,20 @@ TEST_CASE("a peer is disabled, enabled, renamed and removed, and the file is as 
     CHECK(config.write({"peer", "frob", "acme", "graz"}).status == kUsage);
 }
 
+TEST_CASE("a rule that names a peer follows its new name, and keeps it from being removed") {
+    const Config config;
+    const std::string rule =
+        "\n[[firewall.rule]]\nname = \"erp\"  # who reaches it\nfrom = [\"peer:graz\", \"10.9.0.0/16\"]\n"
+        "to = [\"peer:graz\"]\naction = \"accept\"\n";
+    config.put("customers/acme.toml", kAcme + rule);
+    CHECK(config.write({"peer", "rm", "acme", "graz"}).status != kDone);
+    CHECK(config.text() == kAcme + rule);
+    CHECK(config.write({"peer", "rename", "acme", "graz", "linz"}).status == kDone);
+    CHECK(config.text().find("name = \"erp\"  # who reaches it\nfrom = [\"peer:linz\", \"10.9.0.0/16\"]\n"
+                             "to = [\"peer:linz\"]\n") != std::string::npos);
+    CHECK(config.text().find("graz\"") == std::string::npos);
+}
+
 TEST_CASE("mode and owner of a file stay") {
     const Config config;
     const std::string path = config.directory + "/customers/acme.toml";
