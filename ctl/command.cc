@@ -32,6 +32,7 @@ constexpr std::array<ArgumentKind, 4> kVerbCustomerNames{ArgumentKind::kVerb, Ar
                                                          ArgumentKind::kName, ArgumentKind::kName};
 constexpr std::array<ArgumentKind, 3> kVerbCustomerName{ArgumentKind::kVerb, ArgumentKind::kCustomer,
                                                         ArgumentKind::kName};
+constexpr std::array<ArgumentKind, 3> kCustomerNames{ArgumentKind::kCustomer, ArgumentKind::kName, ArgumentKind::kName};
 constexpr std::array<ArgumentKind, 2> kCustomerName{ArgumentKind::kCustomer, ArgumentKind::kName};
 // A filter may be many words.
 constexpr std::array<ArgumentKind, 40> kCustomerPeerFilter = [] {
@@ -113,8 +114,9 @@ constexpr Command kCommands[] = {
     {"peer", "add|rm|enable|disable|rename|rotate|show|reset CUSTOMER PEER [NEW-NAME]",
      "a site or device of WireGuard: add prints its configuration; reset forgets its latest timestamp and its endpoint",
      kVerbCustomerNames, 3, false, run_peer},
-    {"profile", "CUSTOMER [PEER]", "the configuration of a client, from the present files", kCustomerName, 1, false,
-     run_profile},
+    {"profile", "CUSTOMER [PEER | CONNECTION [USER]]",
+     "the configuration of a client or site, from the present files; --for: of a connection of IPsec",
+     kCustomerNames, 1, false, run_profile},
     {"import", "wg-quick|csv FILE", "peers from a server's file of wg-quick or from a table",
      kVerbFile, 2, false, run_import},
     {"backup", "FILE", "the configuration with its secrets as one file, under a passphrase", kOneFile, 1, false,

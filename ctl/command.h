@@ -43,6 +43,8 @@ struct ChangeOptions {
     std::string svg;                     // likewise
     bool qr = false;                     // likewise
     bool all = false;                    // profile
+    std::string for_program;             // profile of a connection of IPsec
+    bool with_secret = false;            // likewise
     std::string customer;                // import
     bool write = false;                  // import
     bool no_apply = false;

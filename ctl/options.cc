@@ -40,6 +40,9 @@ void add_change_options(po::options_description& out) {
         "private-key-file", po::value<std::string>()->value_name("FILE"), "profile: the peer's private key")(
         "format", po::value<std::string>()->value_name("FORMAT"), "profile: conf, qr or svg on standard output")(
         "all", po::bool_switch(), "profile: of all peers, without private keys")(
+        "for", po::value<std::string>()->value_name("PROGRAM"),
+        "profile of a connection: swanctl, libreswan, iked, windows, apple or android")(
+        "with-secret", po::bool_switch(), "profile of a connection: with the preshared key, or the user's password")(
         "customer", po::value<std::string>()->value_name("ID"),
         "import: of whom the peers are; rollback: only the file of this customer")(
         "write", po::bool_switch(), "import: write the customer's file, and apply it; restore: write the files");
@@ -151,6 +154,7 @@ void read_change_options(const po::variables_map& map, ChangeOptions& to) {
     text("out", to.out);
     text("svg", to.svg);
     text("private-key-file", to.private_key_file);
+    text("for", to.for_program);
     text("customer", to.customer);
     to.psk = map["psk"].as<bool>();
     to.commit = map["commit"].as<bool>();
@@ -158,6 +162,7 @@ void read_change_options(const po::variables_map& map, ChangeOptions& to) {
     to.force = map["force"].as<bool>();
     to.qr = map["qr"].as<bool>();
     to.all = map["all"].as<bool>();
+    to.with_secret = map["with-secret"].as<bool>();
     to.write = map["write"].as<bool>();
     to.no_apply = map["no-apply"].as<bool>();
 }

@@ -37,12 +37,13 @@ _vpnctl() {
         --out|--svg|--private-key-file|--to-file|-w) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
         --customer|--only) _vpnctl_customers; return ;;
         --format) mapfile -t COMPREPLY < <(compgen -W 'conf qr svg' -- "$word"); return ;;
+        --for) mapfile -t COMPREPLY < <(compgen -W 'swanctl libreswan iked windows apple android' -- "$word"); return ;;
         @plain_values@) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "${COMP_WORDS[i]}" in
             --run-dir|--config|--state-dir|--network-dir|--out|--svg|--private-key-file|--to-file|-w) ((i++)) ;;
-            --customer|--only|--format) ((i++)) ;;
+            --customer|--only|--format|--for) ((i++)) ;;
             @plain_values@) ((i++)) ;;
             --) mapfile -t COMPREPLY < <(compgen -c -f -- "$word"); return ;;
             -*) ;;
@@ -119,6 +120,8 @@ _vpnctl() {
     '--svg[peer add, peer rotate, profile: write the QR code as a picture]:file:_files' \
     '--private-key-file[profile: the private key of the peer]:file:_files' \
     '--all[profile: of all peers]' \
+    '--for[profile of a connection: for whom]:program:(swanctl libreswan iked windows apple android)' \
+    '--with-secret[profile of a connection: with the secret]' \
     '--format[profile: how]:format:(conf qr svg)' \
     '--customer[import, rollback: which customer]:customer:_vpnctl_customers' \
     '--write[import, restore: write the files]' \
@@ -302,6 +305,8 @@ std::string change_options_of_fish() {
     option("svg", "-r -F", "peer add, peer rotate, profile: write the QR code as a picture");
     option("private-key-file", "-r -F", "profile: the private key of the peer");
     option("all", "", "profile: of all peers");
+    option("for", "-x -a 'swanctl libreswan iked windows apple android'", "profile of a connection: for whom");
+    option("with-secret", "", "profile of a connection: with the secret");
     option("format", "-x -a 'conf qr svg'", "profile: how");
     option("customer", fmt::format("-x -a {}", quoted(kFishCustomers)), "import, rollback: which customer");
     option("write", "", "import, restore: write the files");

@@ -6,6 +6,7 @@
 #include <optional>
 #include <ostream>
 
+#include "amend/ipsec_profile.h"
 #include "clients/profile.h"
 #include "config/load.h"
 #include "config/secrets.h"
@@ -75,10 +76,38 @@ int write_all(const Invocation& invocation, const config::Loaded& loaded, Output
     return kDone;
 }
 
+int of_connection(const Invocation& invocation, Output& output) {
+    const std::vector<std::string>& words = invocation.arguments;
+    const ChangeOptions& options = invocation.change;
+    const auto format = clients::parse_ipsec_format(options.for_program);
+    if (!format)
+        return complain(output, kUsage,
+                        fmt::format("unknown program \"{}\"; accepted: {}", options.for_program,
+                                    fmt::join(clients::kIpsecFormatNames, ", ")));
+    if (words.size() < 2) return complain(output, kUsage, "name the connection of IPsec");
+    if (options.all || !options.private_key_file.empty() || options.qr || !options.svg.empty() ||
+        !invocation.format.empty())
+        return complain(output, kUsage, "--for goes with --out and --with-secret alone");
+    const std::string user = words.size() > 2 ? words[2] : "";
+    const auto text = amend::ipsec_profile_text(config::load(invocation.config_dir),
+                                                {words[0], words[1], user, *format, options.with_secret});
+    if (!text) return complain(output, kFailed, text.error().what);
+    if (options.out.empty()) {
+        output.out << text->text() << std::flush;
+        return kDone;
+    }
+    if (const Status written = create_file(options.out, text->text()); !written)
+        return complain(output, kFailed, written.error().what);
+    return kDone;
+}
+
 }  // namespace
 
 int run_profile(const Invocation& invocation, Output& output) {
     const ChangeOptions& options = invocation.change;
+    if (!options.for_program.empty()) return of_connection(invocation, output);
+    if (options.with_secret || invocation.arguments.size() > 2)
+        return complain(output, kUsage, "--with-secret and USER are for a connection of IPsec: say --for PROGRAM");
     ProfileOutput profile_output(invocation);
     if (const std::string problem = profile_output.problem(); !problem.empty())
         return complain(output, kUsage, problem);

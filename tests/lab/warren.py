@@ -108,6 +108,7 @@ class Customer:
     handoff: dict = None
     firewall: dict = None  # and its `rule`s
     nat: dict = None  # and its `forward`s
+    clients: dict = None  # what profiles say
     listen_port: int = 0  # with `private_key`: a listener of its own
     private_key: str = ""
     max_handshake_rate: int = 0  # 0: none
@@ -126,6 +127,8 @@ class Customer:
             lines += ["", "[traffic]"] + [f"{key} = {_toml(value)}" for key, value in self.traffic.items()]
         if self.handoff:
             lines += ["", "[handoff]"] + [f"{key} = {_toml(value)}" for key, value in self.handoff.items()]
+        if self.clients:
+            lines += ["", "[clients]"] + [f"{key} = {_toml(value)}" for key, value in self.clients.items()]
         lines += _policy("firewall", self.firewall) + _policy("nat", self.nat)
         if self.max_handshake_rate:
             lines += ["", "[wireguard]", f"max_handshake_rate = {self.max_handshake_rate}"]
