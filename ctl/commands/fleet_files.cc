@@ -443,8 +443,7 @@ int settle_fleet_file(const Invocation& invocation, const std::string& name, boo
         } else {
             const auto node = read_node(invocation);
             if (!node) return refuse(output, node.error());
-            const Status taken =
-                take_one_file(invocation, file, node->node.name, node->key, fleet->number, **base);
+            const Status taken = take_one_file(invocation, file, node->node.name, node->key, fleet->number, **base);
             if (!taken) return refuse(output, taken.error());
         }
         if (const Status written = write_fleet_base(invocation.config_dir, **base); !written)
@@ -481,11 +480,9 @@ int show_fleet_key(const Invocation& invocation, Output& output) {
 void show_fleet_files(const Invocation& invocation, Output& output) {
     const auto base = read_fleet_base(invocation.config_dir);
     if (!base || !*base) return;
-    output.out << fmt::format("configuration: revision {}{}{}\n", (*base)->number,
-                              (*base)->unapplied.empty() ? "" : ", not applied here yet",
-                              (*base)->unapplied.empty() || (*base)->refusal.empty()
-                                  ? ""
-                                  : ": " + printable((*base)->refusal));
+    output.out << fmt::format(
+        "configuration: revision {}{}{}\n", (*base)->number, (*base)->unapplied.empty() ? "" : ", not applied here yet",
+        (*base)->unapplied.empty() || (*base)->refusal.empty() ? "" : ": " + printable((*base)->refusal));
     const auto here = read_fleet_here(invocation.config_dir);
     if (!here) return;
     for (const std::string& key : edited_files(*here, **base)) {

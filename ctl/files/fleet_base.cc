@@ -23,8 +23,8 @@ using Kind = config::Node::Kind;
 
 constexpr std::string_view kCustomers = "customers/";
 constexpr std::string_view kToml = ".toml";
-constexpr std::string_view kTemporary = ".new";                        // of replace_file
-constexpr std::size_t kMostKey = 300;                                  // fleet/records/configuration.cc
+constexpr std::string_view kTemporary = ".new";                            // of replace_file
+constexpr std::size_t kMostKey = 300;                                      // fleet/records/configuration.cc
 constexpr std::size_t kMostPart = 255 - kToml.size() - kTemporary.size();  // a name in Linux has 255 bytes
 
 bool is_part(std::string_view part) {

@@ -114,8 +114,7 @@ Result<Configuration> parse_configuration(const std::string& body) {
     }
     for (std::size_t i = 1; i <= count; ++i) {
         for (wire::KeyValue& pair : range(i)) {
-            const bool is_sane =
-                is_file_key(pair.key) && pair.text.size() <= kMostBytesAtOnce && is_text(pair.text);
+            const bool is_sane = is_file_key(pair.key) && pair.text.size() <= kMostBytesAtOnce && is_text(pair.text);
             if (is_sane) {
                 out.changed.push_back({std::move(pair.key), pair.changed, std::move(pair.text)});
             } else if (out.broken.size() < kMostBroken) {

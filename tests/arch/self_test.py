@@ -215,7 +215,7 @@ class Symbols(unittest.TestCase):
                 "ip": IP,
             },
             "crypto": {"random": "namespace warren { void draw() {} }", "legacy_provider": "", "passphrase_box": "",
-                       "aead": ""},
+                       "sealed_text": "", "aead": ""},
             "history": {"disk": "", "store": "", "write_back": "", "revisions": ""},
             "eap": {"tls": "", "tls_session": ""},
             "config": {"load": "", "file_reader": "", "parse": ""},

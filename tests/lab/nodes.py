@@ -10,7 +10,7 @@ import time
 from . import netlab, warren
 
 GROUP = "nogroup"  # of netlab's unprivileged user
-WIRE_VERSION = 10
+WIRE_VERSION = 9
 VERBS = {"prepare": 13, "serve": 14, "stop": 15, "status": 16, "fleet status": 17, "fleet move": 18, "fleet drain": 19,
          "fleet undrain": 20}
 

@@ -73,7 +73,7 @@ TEST_CASE("a number that is none, and files that are no text, are not guessed at
     const json none = json::array();
     for (const char* broken : {"", "x", "{}", "{\"number\":0}", "{\"number\":18446744073709551615}"})
         CHECK_FALSE(parse_configuration(answer(none, none, broken)));
-    const auto read = parse_configuration(answer({pair("/warren/customers/acme", "\xff\x80", 85)}, none));
+    const auto read = parse_configuration(answer(json::array({pair("/warren/customers/acme", "\xff\x80", 85)}), none));
     REQUIRE(read);
     CHECK(read->changed.empty());
     CHECK(read->broken == std::vector<std::string>{"customers/acme"});
