@@ -73,11 +73,12 @@ void Directory::put_customer(CustomerConfig config) {
     Customer kept;
     const auto present = customers_.find(config.customer);
     if (present != customers_.end()) {
+        kept.exact = std::move(present->second.exact);
         kept.wide = std::move(present->second.wide);
         kept.eap = std::move(present->second.eap);
         remove_customer(config.customer);
     }
-    if (config.identity) by_own_identity_.emplace(key_of(*config.identity), config.customer);
+    if (config.identity) note_owner(*config.identity, config.customer);
     for (const IpAddress& address : config.addresses) by_own_address_[address] = config.customer;
     for (const std::string& realm : config.realms) by_realm_.emplace(lower_case(realm), config.customer);
     const CustomerIndex index = config.customer;
@@ -89,7 +90,7 @@ void Directory::remove_customer(CustomerIndex customer) {
     const auto found = customers_.find(customer);
     if (found == customers_.end()) return;
     const CustomerConfig& config = found->second.config;
-    if (config.identity) erase_one(by_own_identity_, key_of(*config.identity), customer);
+    if (config.identity) forget_owner(*config.identity, customer);
     for (const IpAddress& address : config.addresses) {
         const auto owned = by_own_address_.find(address);
         if (owned != by_own_address_.end() && owned->second == customer) by_own_address_.erase(owned);
@@ -102,10 +103,12 @@ void Directory::put(Connection connection) {
     const ConnectionIndex index = connection.index;
     remove(index);
     if (connections_.size() <= index.value) connections_.resize(index.value + std::size_t{1});
-    if (connection.local_identity) by_own_identity_.emplace(key_of(*connection.local_identity), connection.customer);
+    if (connection.local_identity) note_owner(*connection.local_identity, connection.customer);
     Customer& customer = customers_[connection.customer];
     if (connection.remote_identity.kind == ExpectedIdentity::Kind::kExact) {
-        by_peer_identity_.emplace(key_of(connection.remote_identity.identity), index);
+        const std::string peer = key_of(connection.remote_identity.identity);
+        by_peer_identity_.emplace(peer, index);
+        customer.exact.emplace(peer, index);
     } else {
         customer.wide.push_back(index);
     }
@@ -120,13 +123,14 @@ void Directory::put(Connection connection) {
 void Directory::remove(ConnectionIndex index) {
     const Connection* const connection = find(index);
     if (connection == nullptr) return;
-    if (connection->local_identity)
-        erase_one(by_own_identity_, key_of(*connection->local_identity), connection->customer);
-    erase_one(by_peer_identity_, key_of(connection->remote_identity.identity), index);
+    if (connection->local_identity) forget_owner(*connection->local_identity, connection->customer);
+    const std::string peer = key_of(connection->remote_identity.identity);
+    erase_one(by_peer_identity_, peer, index);
     if (connection->remote_address) erase_one(by_peer_address_, *connection->remote_address, index);
     if (connection->auth == Auth::kCertificate) std::erase(certified_, index);
     const auto customer = customers_.find(connection->customer);
     if (customer != customers_.end()) {
+        erase_one(customer->second.exact, peer, index);
         std::erase(customer->second.wide, index);
         std::erase(customer->second.eap, index);
     }
@@ -179,13 +183,27 @@ const Connection* Directory::at_address(const IpAddress& address) const {
 // --- a peer's claim ------------------------------------------------------------------------------
 
 std::optional<CustomerIndex> Directory::owner_of(const Identity& identity) const {
-    std::optional<CustomerIndex> owner;
-    const auto range = by_own_identity_.equal_range(key_of(identity));
-    for (auto one = range.first; one != range.second; ++one) {
-        if (owner && *owner != one->second) return std::nullopt;
-        owner = one->second;
+    const auto found = by_own_identity_.find(key_of(identity));
+    if (found == by_own_identity_.end() || found->second.size() != 1) return std::nullopt;
+    return found->second.front().customer;
+}
+
+void Directory::note_owner(const Identity& identity, CustomerIndex customer) {
+    std::vector<Owner>& owners = by_own_identity_[key_of(identity)];
+    const auto present =
+        std::find_if(owners.begin(), owners.end(), [&](const Owner& one) { return one.customer == customer; });
+    if (present != owners.end()) {
+        ++present->uses;
+    } else {
+        owners.push_back({customer, 1});
     }
-    return owner;
+}
+
+void Directory::forget_owner(const Identity& identity, CustomerIndex customer) {
+    const auto found = by_own_identity_.find(key_of(identity));
+    if (found == by_own_identity_.end()) return;
+    std::erase_if(found->second, [&](Owner& one) { return one.customer == customer && --one.uses == 0; });
+    if (found->second.empty()) by_own_identity_.erase(found);
 }
 
 Finding Directory::find(const Claim& claim) const {
@@ -317,11 +335,8 @@ Finding Directory::find_in(const Claim& claim, CustomerIndex customer, bool is_a
         out.connection = rank == best ? nullptr : &connection;
         best = rank;
     };
-    const auto exact = by_peer_identity_.equal_range(key_of(claim.peer));
-    for (auto one = exact.first; one != exact.second; ++one) {
-        const Connection* const connection = find(one->second);
-        if (connection->customer == customer) consider(*connection);
-    }
+    const auto exact = found->second.exact.equal_range(key_of(claim.peer));
+    for (auto one = exact.first; one != exact.second; ++one) consider(*find(one->second));
     if (best.first == Match::kNone) {
         for (const ConnectionIndex index : found->second.wide) consider(*find(index));
     }

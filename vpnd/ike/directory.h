@@ -122,14 +122,22 @@ class Directory {
   private:
     struct Customer {
         CustomerConfig config;
-        std::vector<ConnectionIndex> wide;  // connections that expect more than one identity
-        std::vector<ConnectionIndex> eap;   // that use EAP
+        std::unordered_multimap<std::string, ConnectionIndex> exact;  // connections by the identity that they expect
+        std::vector<ConnectionIndex> wide;                            // that expect more than one identity
+        std::vector<ConnectionIndex> eap;                             // that use EAP
     };
-    using ByKey = std::unordered_multimap<std::string, CustomerIndex>;
+    // A customer whose identity it is: its own, or that of so many of its connections. Thousands of connections may
+    // have one identity, and each IKE_AUTH asks whose it is.
+    struct Owner {
+        CustomerIndex customer;
+        std::size_t uses = 0;
+    };
 
     [[nodiscard]] Finding find_anywhere(const Claim& claim) const;
     [[nodiscard]] Finding find_in(const Claim& claim, CustomerIndex customer, bool is_asked_for) const;
     [[nodiscard]] std::optional<CustomerIndex> owner_of(const Identity& identity) const;
+    void note_owner(const Identity& identity, CustomerIndex customer);
+    void forget_owner(const Identity& identity, CustomerIndex customer);
     void note_policy(const Policy& policy);
     void forget_policy(const Policy& policy);
 
@@ -138,8 +146,8 @@ class Directory {
     std::optional<Identity> gateway_;
     SecretId gateway_signer_ = kNoSecret;
     std::unordered_map<CustomerIndex, Customer> customers_;
-    std::vector<std::unique_ptr<const Connection>> connections_;  // by ConnectionIndex
-    ByKey by_own_identity_;                                       // customers' and connections' IDr
+    std::vector<std::unique_ptr<const Connection>> connections_;           // by ConnectionIndex
+    std::unordered_map<std::string, std::vector<Owner>> by_own_identity_;  // customers' and connections' IDr
     std::unordered_map<IpAddress, CustomerIndex> by_own_address_;
     std::unordered_multimap<std::string, CustomerIndex> by_realm_;            // in lower case
     std::unordered_multimap<std::string, ConnectionIndex> by_peer_identity_;  // exact ones

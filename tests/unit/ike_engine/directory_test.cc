@@ -149,6 +149,26 @@ TEST_CASE("KI1: a connection's own local identity finds its customer, unless ano
     CHECK(fixture.find("graz@site.example", "hub.example").connection != nullptr);
 }
 
+TEST_CASE("KI1: an identity that many connections have is their customer's until the last of them is gone") {
+    Fixture fixture;
+    const auto put = [&](std::uint32_t index, CustomerIndex customer) {
+        Connection one = connection(index, customer, ("site-" + std::to_string(index)).c_str());
+        one.local_identity = identity("hub.example.net");
+        fixture.directory.put(one);
+    };
+    for (std::uint32_t i = 0; i < 10; ++i) put(i, kAcme);
+    CHECK(fixture.find("site-3", "hub.example.net").connection->index == ConnectionIndex{3});
+    put(10, kBeta);
+    put(10, kBeta);  // changed: it counts once
+    CHECK(fixture.find("site-3", "hub.example.net").missing == Missing::kCustomer);
+    fixture.directory.remove(ConnectionIndex{10});
+    CHECK(fixture.find("site-3", "hub.example.net").customer == kAcme);
+    for (std::uint32_t i = 1; i < 10; ++i) fixture.directory.remove(ConnectionIndex{i});
+    CHECK(fixture.find("site-0", "hub.example.net").customer == kAcme);
+    fixture.directory.remove(ConnectionIndex{0});
+    CHECK(fixture.find("site-0", "hub.example.net").missing == Missing::kCustomer);
+}
+
 TEST_CASE("what was removed is not found, what was changed is found as it is now") {
     Fixture fixture;
     fixture.directory.put(connection(0, kAcme, "graz@site.example", "203.0.113.2"));
