@@ -55,10 +55,12 @@ void Daemon::run() {
 }
 
 void Daemon::wait() {
+    asker_ready_ = false;
     const short wanted = answer_.empty() ? POLLIN : POLLOUT;
     std::array<pollfd, 3> waiting{{{signals_.get(), POLLIN, 0}, {stackd_.fd(), POLLIN, 0}, {asker_.fd(), wanted, 0}}};
     if (::poll(waiting.data(), waiting.size(), log_has_waiting() ? kLogRetry : -1) < 0) return;
     stopping_ = stopping_ || waiting[0].revents != 0;
+    asker_ready_ = waiting[2].revents != 0;
 }
 
 // --- stackd --------------------------------------------------------------------------------------
@@ -108,6 +110,7 @@ void Daemon::take_asker(std::vector<UniqueFd> descriptors) {
     crypto::wipe(answer_);
     answer_.clear();
     asker_ = ipc::Channel(std::move(descriptors.front()));
+    asker_ready_ = false;  // what it asks may need what comes after it
     if (const Status set = asker_.set_non_blocking(); !set) return close_asker(set.error().what);
     log(LogLevel::kInfo, "vpnd_connected", {{"secrets", std::to_string(table_.secrets())}});
 }
@@ -134,8 +137,8 @@ void Daemon::lock_memory() {
 // --- vpnd ----------------------------------------------------------------------------------------
 
 void Daemon::serve_vpnd() {
-    send_answer();
-    if (!asker_.valid() || !answer_.empty()) return;
+    if (!asker_ready_) return;
+    if (!answer_.empty()) return send_answer();
     auto received = asker_.receive(space_);
     if (!received && received.error().code == ErrorCode::kUnavailable) return;
     if (!received) return close_asker(received.error().what);

@@ -28,7 +28,7 @@ class Daemon {
 
   private:
     void wait();
-    // All that stackd has sent: a secret comes before the asks that need it.
+    // All that stackd has sent. An ask is read only if it was there before: so the secrets that it needs are here.
     void read_stackd();
     void handle(ipc::AuthControl message, std::vector<UniqueFd> descriptors);
     void finish_secret();
@@ -51,6 +51,7 @@ class Daemon {
     std::vector<std::uint8_t> space_;
     std::vector<std::uint8_t> wire_;
     std::vector<std::uint8_t> answer_;  // that vpnd has not taken yet
+    bool asker_ready_ = false;          // it waited for authd when wait() ended
     bool stopping_ = false;
 };
 
