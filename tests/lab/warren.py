@@ -357,9 +357,10 @@ class Warren:
 
     def output(self):
         """What stackd and its vpnd wrote. A vpnd that outlived a stackd writes on into the file of that one."""
-        logs = [os.path.realpath(f"/proc/{pid}/fd/2") for pid in self.children("vpnd")] + [self.process.log]
+        logs = {os.path.realpath(f"/proc/{pid}/fd/2") for pid in self.children("vpnd")} - {self.process.log}
         texts = []
-        for log in dict.fromkeys(filter(os.path.isfile, logs)):
+        for log in filter(os.path.isfile, logs):
             with open(log, errors="replace") as file:
-                texts.append(file.read())
-        return "".join(texts)
+                texts += [line for line in file if line.startswith("vpnd:")]
+        with open(self.process.log, errors="replace") as file:
+            return "".join([*texts, file.read()])
