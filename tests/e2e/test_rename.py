@@ -227,8 +227,10 @@ def test_events_go_along_when_two_customers_swap_ids_and_a_peer_is_disabled_in_t
     idle = own.peers[1]
 
     def events(customer, role="operator"):
-        items = scene.get(f"/api/v1/events?customer={customer}&limit=500", role).json()["items"]
-        return {event["id"]: event for event in items}
+        path = f"/api/v1/events?customer={customer}&limit=500"
+        # Who may not see all is refused until it is on the disk whose an id is now.
+        netlab.wait_until(lambda: scene.get(path, role).status != 503, 20, "it is known whose the events are")
+        return {event["id"]: event for event in scene.get(path, role).json()["items"]}
 
     def is_swapped():
         """Whichever ids the page has by now, what it tells of a stack is of the customer whose tunnels it shows."""
