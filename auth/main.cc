@@ -1,21 +1,14 @@
 // authd: holds the long-lived secrets of IPsec, and answers what vpnd may ask of them. Started by stackd, which passes
 // a channel; everything else comes over it.
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <time.h>
 
 #include <array>
-#include <cerrno>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 #include "auth/certificates.h"
 #include "auth/daemon.h"
@@ -25,32 +18,15 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/memory_lock.h"
-#include "base/version.h"
 #include "crypto/legacy_provider.h"
 #include "crypto/prf.h"
 #include "crypto/random.h"
 #include "ipc/channel.h"
-#include "ipc/start.h"
+#include "ipc/child.h"
 
 namespace {
 
 using namespace warren;
-
-constexpr int kUsage = 2;
-constexpr int kFailed = 4;
-
-Result<UniqueFd> open_signals() {
-    ::signal(SIGHUP, SIG_IGN);
-    ::signal(SIGPIPE, SIG_IGN);
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno("sigprocmask", errno);
-    UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!fd.valid()) return fail_errno("signalfd", errno);
-    return fd;
-}
 
 // OpenSSL sorts the serials of a revocation list with qsort, and glibc's asks how much memory the machine has (sysinfo)
 // the first time that it sorts more than a kilobyte. It remembers the answer; afterwards the call is not allowed.
@@ -72,10 +48,8 @@ void load_algorithms() {
     prepare_sorting();
 }
 
-Status serve(ipc::Channel channel) {
+Status serve(ipc::Channel channel, UniqueFd signals) {
     WARREN_TRY(channel.set_non_blocking());
-    auto signals = open_signals();
-    if (!signals) return tl::unexpected<Error>(signals.error());
     WARREN_TRY(auth::drop_privileges());
     auto memory_lock = MemoryLock::start();
     if (!memory_lock) {
@@ -86,7 +60,7 @@ Status serve(ipc::Channel channel) {
     const auto legacy = crypto::load_legacy_digest();
     if (!legacy) log(LogLevel::kWarn, "eap_mschapv2_not_served", {{"reason", legacy.error().what}});
     crypto::SystemRandom random;
-    auth::Daemon daemon(std::move(channel), std::move(*signals),
+    auth::Daemon daemon(std::move(channel), std::move(signals),
                         auth::Table(random, std::make_unique<auth::ChainCertificates>(),
                                     std::make_unique<auth::EapConversations>(legacy ? &*legacy : nullptr, random)),
                         memory_lock ? std::optional(*memory_lock) : std::nullopt);
@@ -99,29 +73,5 @@ Status serve(ipc::Channel channel) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    open_standard_streams();
-    std::vector<std::string_view> arguments(argv + 1, argv + argc);
-    if (arguments.size() == 1 && arguments[0] == "--version") {
-        std::printf("authd %s\n", kVersion);
-        return 0;
-    }
-    const auto log_level = ipc::take_log_level(arguments);
-    if (!log_level) {
-        std::fprintf(stderr, "authd: %s\n", log_level.error().what.c_str());
-        return kUsage;
-    }
-    auto channel = ipc::channel_of(arguments);
-    if (!channel) {
-        std::fputs(
-            "authd is started by stackd, which passes it a channel (authd --channel FD). Start stackd instead.\n",
-            stderr);
-        return kUsage;
-    }
-    set_log_program("authd");
-    set_log_level(*log_level);
-    ::prctl(PR_SET_NAME, "authd");  // started by a descriptor, older kernels call us by its number
-    const Status served = serve(std::move(*channel));
-    if (served) return 0;
-    log(LogLevel::kError, "service_failed", {{"error", served.error().what}});
-    return kFailed;
+    return warren::ipc::child_main("authd", argc, argv, serve);
 }

@@ -8,6 +8,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "fleet/rim/stackd.h"
 
@@ -60,14 +61,14 @@ Status Daemon::run(const std::function<Status()>& confine) {
                       options_.settings.uses_bird ? options_.settings.bird_socket : "",
                       [this](GroupNumber group, std::uint64_t number) {
                           gateway_.call([this, group, number] {
-                              with_machine([&](Actions& out) { machine_.stopped(boot_time(), group, number, out); });
+                              with_machine([&](Actions& out) { machine_.stopped(read_instant(), group, number, out); });
                           });
                       },
                       [this](GroupNumber group, bool is_done) {
                           gateway_.call([this, group, is_done] {
                               with_machine([&](Actions& out) {
-                                  if (is_done) machine_.stackd_answered(boot_time(), out);
-                                  machine_.served(boot_time(), group, is_done, out);
+                                  if (is_done) machine_.stackd_answered(read_instant(), out);
+                                  machine_.served(read_instant(), group, is_done, out);
                               });
                           });
                       }});
@@ -110,12 +111,12 @@ void Daemon::with_machine(const Call& call) {
 }
 
 void Daemon::tick() {
-    with_machine([&](Actions& out) { machine_.run(boot_time(), out); });
+    with_machine([&](Actions& out) { machine_.run(read_instant(), out); });
     if (std::exchange(has_double_, machine_.has_double()) != machine_.has_double()) {
         log(has_double_ ? LogLevel::kError : LogLevel::kInfo,
             has_double_ ? "node_name_used_elsewhere" : "node_name_free", {{"node", options_.settings.node}});
     }
-    const Instant now = boot_time();
+    const Instant now = read_instant();
     const Instant next = machine_.next_deadline();
     const Duration pause = next <= now ? Duration(milliseconds(1)) : std::min<Duration>(next - now, kLongestTick);
     gateway_.after(pause, [this] { tick(); });
@@ -138,12 +139,11 @@ void Daemon::note_etcd(const Status& status) {
 }
 
 void Daemon::perform(const SendBeat& beat) {
-    const std::int64_t wall =
-        std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    const std::int64_t wall = read_wall_clock().nanoseconds / 1'000'000;
     const std::string body = beat_request(
         options_.settings.node, beat.fence,
-        {beat.number, wall, machine_.is_draining(), machine_.can_serve(boot_time()), options_.settings.instance});
-    const Instant sent = boot_time();
+        {beat.number, wall, machine_.is_draining(), machine_.can_serve(read_instant()), options_.settings.instance});
+    const Instant sent = read_instant();
     gateway_.ask(kTransactionTarget, body, kPatience, [this, beat, sent](const Result<std::string>& text) {
         const auto answer = text ? parse_answer(*text) : tl::unexpected<Error>(text.error());
         note_etcd(answer ? Status() : tl::unexpected<Error>(answer.error()));
@@ -154,7 +154,7 @@ void Daemon::perform(const SendBeat& beat) {
             log(LogLevel::kWarn, "beat_refused");
         }
         with_machine([&](Actions& out) {
-            machine_.beat_answered(boot_time(), {beat.number, sent, beat.fence, answer->revision, answer->accepted},
+            machine_.beat_answered(read_instant(), {beat.number, sent, beat.fence, answer->revision, answer->accepted},
                                    out);
         });
     });
@@ -167,7 +167,7 @@ void Daemon::perform(const Read& /*read*/) {
                      note_etcd(answer ? Status() : tl::unexpected<Error>(answer.error()));
                      if (!answer) return;
                      if (!is_watching_) watch(answer->revision + 1);
-                     with_machine([&](Actions& out) { machine_.read_answered(boot_time(), *answer, out); });
+                     with_machine([&](Actions& out) { machine_.read_answered(read_instant(), *answer, out); });
                  });
 }
 
@@ -186,7 +186,7 @@ void Daemon::perform(const Change& change) {
                  {"owner", change.owner},
                  {"epoch", std::to_string(change.epoch)}});
             with_machine([&](Actions& out) {
-                machine_.change_answered(boot_time(), {change.number, answer->revision, answer->accepted}, out);
+                machine_.change_answered(read_instant(), {change.number, answer->revision, answer->accepted}, out);
             });
         });
 }
@@ -214,7 +214,7 @@ void Daemon::watch(Revision from) {
             if (watched) return take(*watched);
             log(LogLevel::kWarn, "watch_ended", {{"reason", watched.error().what}});
             is_watching_ = false;
-            with_machine([&](Actions& out) { machine_.read_again(boot_time(), out); });
+            with_machine([&](Actions& out) { machine_.read_again(read_instant(), out); });
             read_states("");
         },
         [this](const std::string& why) {
@@ -222,7 +222,7 @@ void Daemon::watch(Revision from) {
             log(LogLevel::kWarn, "watch_ended", {{"reason", why}});
             gateway_.after(kWatchPause, [this] {
                 is_watching_ = false;
-                with_machine([&](Actions& out) { machine_.read_again(boot_time(), out); });
+                with_machine([&](Actions& out) { machine_.read_again(read_instant(), out); });
                 read_states("");
             });
         });
@@ -233,11 +233,11 @@ void Daemon::take(const Watched& watched) {
     for (const Changed& changed : watched.changes) {
         if (const auto* group = std::get_if<GroupChanged>(&changed)) {
             with_machine([&](Actions& out) {
-                machine_.group_seen(boot_time(), group->group, group->record, group->record.changed, out);
+                machine_.group_seen(read_instant(), group->group, group->record, group->record.changed, out);
             });
         } else if (const auto* beat = std::get_if<BeatChanged>(&changed)) {
             with_machine([&](Actions& out) {
-                machine_.beat_seen(boot_time(), beat->node, beat->beat, beat->beat.changed, out);
+                machine_.beat_seen(read_instant(), beat->node, beat->beat, beat->beat.changed, out);
             });
         } else if (const auto* state = std::get_if<StateChanged>(&changed)) {
             learn(*state);
@@ -313,7 +313,7 @@ void Daemon::write_states(const std::map<std::string, PeerPlaces>& places) {
             if (before == known.end() ? now->second.empty() : before->second == now->second) continue;
             PeerPlaces all = now->second;
             // Right after a takeover most are on their way; where they were is not forgotten by that.
-            const bool is_fresh = boot_time() - begun_.at(group) < kReturning;
+            const bool is_fresh = read_instant() - begun_.at(group) < kReturning;
             if (is_fresh && before != known.end()) all.insert(before->second.begin(), before->second.end());
             if (before != known.end() && before->second == all) continue;
             size += all.size() * kPlaceSize;
@@ -355,13 +355,13 @@ void Daemon::follow_stackd() {
             }
         }
         if (!reply) continue;
-        gateway_.call([this] { with_machine([&](Actions& out) { machine_.stackd_answered(boot_time(), out); }); });
+        gateway_.call([this] { with_machine([&](Actions& out) { machine_.stackd_answered(read_instant(), out); }); });
     }
 }
 
 void Daemon::perform(const Serve& serve) {
     Lane::Wish wish{serve.group, true, 0, serve.epoch, serve.until, options_.settings.addresses_of(serve.group)};
-    if (begun_.emplace(serve.group, boot_time()).second) {
+    if (begun_.emplace(serve.group, read_instant()).second) {
         wish.seen = seen_text(serve.group);
         log(LogLevel::kInfo, "group_served",
             {{"group", std::to_string(serve.group)}, {"epoch", std::to_string(serve.epoch)}});
@@ -381,7 +381,7 @@ void Daemon::perform(const Stop& stop) {
 // --- vpnctl --------------------------------------------------------------------------------------
 
 ControlReply Daemon::status() const {
-    const Instant now = boot_time();
+    const Instant now = read_instant();
     ControlReply reply;
     const auto fact = [&reply](std::string text) {
         reply.texts.push_back({ipc::ControlText::Kind::kFact, "", std::move(text)});
@@ -418,7 +418,7 @@ ControlReply Daemon::answer(const ipc::ControlRequest& request) {
         case ipc::ControlVerb::kFleetStatus: return status();
         case ipc::ControlVerb::kFleetMove: {
             std::string why;
-            with_machine([&](Actions& out) { why = machine_.move(boot_time(), request.group, request.peer, out); });
+            with_machine([&](Actions& out) { why = machine_.move(read_instant(), request.group, request.peer, out); });
             if (!why.empty()) return refused(why);
             return {
                 {},
@@ -428,7 +428,7 @@ ControlReply Daemon::answer(const ipc::ControlRequest& request) {
         case ipc::ControlVerb::kFleetDrain:
         case ipc::ControlVerb::kFleetUndrain: {
             const bool drains = request.verb == ipc::ControlVerb::kFleetDrain;
-            with_machine([&](Actions& out) { machine_.drain(boot_time(), drains, out); });
+            with_machine([&](Actions& out) { machine_.drain(read_instant(), drains, out); });
             return {{},
                     0,
                     drains ? "this node gives its groups away, one after the other, and takes none"

@@ -1,5 +1,7 @@
 #include "history/disk.h"
 
+#include "base/write_all.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -15,16 +17,6 @@ namespace warren::history {
 namespace {
 
 constexpr off_t kMaxSize = off_t{1} << 30;
-
-Status write_all(int file, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(file, text.data(), text.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return fail_errno("write", written < 0 ? errno : ENOSPC);
-        text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return {};
-}
 
 }  // namespace
 

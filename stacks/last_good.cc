@@ -13,11 +13,12 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "base/write_all.h"
 
 namespace warren::stacks {
 
@@ -27,12 +28,6 @@ constexpr off_t kMaxSize = 1 << 30;
 
 std::string path_in(const std::string& state_dir) {
     return state_dir + "/last-good";
-}
-
-WallTime wall_clock() {
-    timespec now{};
-    ::clock_gettime(CLOCK_REALTIME, &now);
-    return {std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
 }
 
 // The whole file. kNotFound: there is none.
@@ -59,17 +54,6 @@ Result<std::string> content_of(const std::string& path) {
     return text;
 }
 
-Status write_all(int file, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(file, text.data(), text.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return fail_errno("write", written < 0 ? errno : ENOSPC);
-        text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    if (::fsync(file) != 0) return fail_errno("fsync", errno);
-    return {};
-}
-
 // By a file beside it, so that `path` is the old one or the new one, whole.
 Status replace(const std::string& directory, const std::string& path, std::string_view text) {
     const std::string beside = path + ".new";
@@ -77,6 +61,7 @@ Status replace(const std::string& directory, const std::string& path, std::strin
     const UniqueFd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file.valid()) return fail_errno("create " + beside, errno);
     Status done = write_all(file.get(), text);
+    if (done && ::fsync(file.get()) != 0) done = fail_errno("fsync", errno);
     if (done && ::rename(beside.c_str(), path.c_str()) != 0) done = fail_errno("rename " + beside, errno);
     if (!done) {
         (void)::unlink(beside.c_str());
@@ -99,7 +84,7 @@ int write_out(const std::string& state_dir, const config::Generation& generation
         if (unpacked && unpacked->texts == texts) return kKept;
     }
     (void)::mkdir(state_dir.c_str(), 0700);
-    const Status kept = replace(state_dir, path, config::pack(texts, kVersion, wall_clock()));
+    const Status kept = replace(state_dir, path, config::pack(texts, kVersion, read_wall_clock()));
     if (kept) return kKept;
     reason = kept.error().what;
     return ::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR ? kEarlierStays : kNothingStays;

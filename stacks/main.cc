@@ -9,16 +9,20 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "ipc/start.h"
 #include "stacks/children/vpnd_process.h"
 #include "stacks/host/run_dir.h"
 #include "stacks/host/sandbox.h"
 #include "stacks/host/signals.h"
 #include "stacks/kernel/linux_kernel.h"
+#include "stacks/services/launched.h"
 #include "stacks/supervisor.h"
 #include "stacks/teardown.h"
 
@@ -28,9 +32,10 @@ namespace options = boost::program_options;
 using warren::LogLevel;
 using warren::Status;
 
-// The users that statusd and authd run as, if they exist; else vpnd's.
+// The users that statusd, authd and alertd run as, if they exist; else vpnd's.
 constexpr const char* kWebUser = "warren-web";
 constexpr const char* kAuthUser = "warren-auth";
+constexpr const char* kAlertUser = "warren-alert";
 
 enum ExitStatus { kDone = 0, kInvalidConfiguration = 1, kUsage = 2, kFailed = 4 };
 
@@ -151,6 +156,18 @@ int serve(const Arguments& arguments, bool with_web, const warren::stacks::Signa
     auto authd = find_program(arguments, "authd", auth_user ? *auth_user : *user);
     if (!authd) warren::log(LogLevel::kError, "authd_not_found", {{"reason", authd.error().what}});
     if (authd) auth = {std::move(*authd), [] { return warren::stacks::Signals::stop_waits(); }};
+    // Nor must a missing alertd.
+    std::optional<warren::stacks::AlertKeeper::Options> alerts;
+    const auto alert_user = warren::stacks::find_user(kAlertUser);
+    auto alertd = find_program(arguments, "alertd", alert_user ? *alert_user : *user);
+    if (!alertd) warren::log(LogLevel::kError, "alertd_not_found", {{"reason", alertd.error().what}});
+    if (alertd)
+        alerts = {std::move(*alertd),
+                  arguments.run_dir + "/snapshot.sock",
+                  arguments.run_dir + "/alert.sock",
+                  arguments.run_dir + "/alertd.pid",
+                  arguments.state_dir,
+                  [] { return warren::stacks::Signals::stop_waits(); }};
     auto fleet = fleet_of(arguments);
     const auto run_dir = warren::stacks::RunDir::claim(arguments.run_dir);
     if (!run_dir) return refuse(run_dir.error());
@@ -160,8 +177,17 @@ int serve(const Arguments& arguments, bool with_web, const warren::stacks::Signa
         return refuse(dropped.error());
     return warren::stacks::Supervisor(*run_dir, **kernel, signals,
                                       {arguments.config, std::move(*vpnd), std::move(web), std::move(auth),
-                                       std::move(left), arguments.state_dir, std::move(fleet)})
+                                       std::move(left), arguments.state_dir, std::move(fleet), std::move(alerts),
+                                       arguments.launcher.empty() ? "" : arguments.launcher + "/service.sock"})
         .run();
+}
+
+// "--accepted FD" alone: systemd started us for a service of a customer.
+std::optional<int> keep_service(int argc, char** argv) {
+    if (argc != 3 || std::string_view(argv[1]) != "--accepted") return std::nullopt;
+    auto channel = warren::ipc::channel_of({argv[1], argv[2]});
+    if (!channel) return refuse(channel.error());
+    return warren::stacks::keep_launched(std::move(*channel));
 }
 
 }  // namespace
@@ -170,6 +196,7 @@ int main(int argc, char** argv) {
     warren::open_standard_streams();
     ::umask(::umask(077) | 022);  // nobody else writes to our files, whatever the caller's mask is
     warren::set_log_program("stackd");
+    if (const auto status = keep_service(argc, argv)) return *status;
     options::options_description description(
         "stackd makes the customers' stacks and keeps vpnd running. The uplink is the network namespace\n"
         "it is started in. Options");
@@ -181,13 +208,13 @@ int main(int argc, char** argv) {
         "state-dir", text(""),
         "directory for what a reboot must not lose: where peers are, the last good configuration (empty: it is lost)")(
         "user", text("warren"), "unprivileged user that vpnd runs as")(
-        "libexec", text(""), "directory of vpnd, authd and statusd (empty: beside stackd)")(
+        "libexec", text(""), "directory of vpnd, authd, statusd and alertd (empty: beside stackd)")(
         "launcher", text(""),
-        "directory of vpnd.sock, authd.sock and statusd.sock, whose listener "
+        "directory of vpnd.sock, authd.sock, statusd.sock and alertd.sock, whose listener "
         "starts them (empty: stackd starts them itself)")("fleet-group", text("warren-fleet"),
                                                           "with CONFIG/fleet.toml: the group that fleetd runs in")(
         "fleet-dir", text("/var/lib/warren-fleet"), "directory in which fleetd says where other nodes saw peers")(
-        "log-level", text("info"), "how much stackd, vpnd, authd and statusd log: debug, info, warn or error")(
+        "log-level", text("info"), "how much stackd, vpnd, authd, statusd and alertd log: debug, info, warn or error")(
         "no-web", "do not start the status page")("down", "remove all stacks of this run-dir, and exit")(
         "version", "print the version")("help", "print this");
     options::variables_map chosen;

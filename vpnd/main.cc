@@ -1,28 +1,20 @@
 // vpnd: the tunnel daemon. Started by stackd, which passes a channel; everything else comes over it.
-#include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/memory_lock.h"
 #include "base/sandbox.h"
-#include "base/version.h"
 #include "crypto/aead.h"
 #include "crypto/random.h"
 #include "ipc/channel.h"
+#include "ipc/child.h"
 #include "ipc/config_messages.h"
-#include "ipc/start.h"
 #include "vpnd/daemon.h"
 #include "vpnd/kept_memory.h"
 #include "vpnd/sandbox.h"
@@ -31,31 +23,8 @@ namespace {
 
 using namespace warren;
 
-constexpr int kUsage = 2;
-constexpr int kFailed = 4;
 constexpr int kControlNice =
     10;  // of the control worker's thread alone; its weight is then 110 to a data worker's 1024 (sched(7))
-
-std::int64_t monotonic_nanoseconds() {
-    timespec at{};
-    ::clock_gettime(CLOCK_MONOTONIC, &at);
-    return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec;
-}
-
-// SIGTERM and SIGINT become readable; a hang-up or a broken pipe is nothing to us. Before threads start, so that none
-// takes a signal.
-Result<UniqueFd> take_signals() {
-    ::signal(SIGHUP, SIG_IGN);
-    ::signal(SIGPIPE, SIG_IGN);
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) return fail_errno("sigprocmask", errno);
-    UniqueFd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!fd.valid()) return fail_errno("signalfd", errno);
-    return fd;
-}
 
 // stackd's first message, with the five descriptors of ipc::Hello.
 Result<ipc::Hello> receive_hello(vpnd::Daemon::Parts& parts) {
@@ -86,12 +55,10 @@ Result<ipc::Hello> receive_hello(vpnd::Daemon::Parts& parts) {
     return std::move(*hello);
 }
 
-Status serve(ipc::Channel channel) {
+Status serve(ipc::Channel channel, UniqueFd signals) {
     vpnd::Daemon::Parts parts;
     parts.channel = std::move(channel);
-    auto signals = take_signals();
-    if (!signals) return tl::unexpected<Error>(signals.error());
-    parts.signals = std::move(*signals);
+    parts.signals = std::move(signals);
     WARREN_TRY(drop_privileges());
     auto memory_lock = MemoryLock::start();
     if (memory_lock) {
@@ -101,7 +68,7 @@ Status serve(ipc::Channel channel) {
             {{"reason", memory_lock.error().what}, {"risk", "keys may be swapped out"}});
     }
     parts.usage = ProcessUsage::open();
-    const auto aead = crypto::choose_backend(monotonic_nanoseconds);
+    const auto aead = crypto::choose_backend([] { return read_instant().nanoseconds; });
     if (!aead) return with_context("aead", aead.error());
     parts.aead_backend = crypto::name_of(*aead);
 
@@ -134,28 +101,5 @@ Status serve(ipc::Channel channel) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    open_standard_streams();
-    std::vector<std::string_view> arguments(argv + 1, argv + argc);
-    if (arguments.size() == 1 && arguments[0] == "--version") {
-        std::printf("vpnd %s\n", kVersion);
-        return 0;
-    }
-    const auto log_level = ipc::take_log_level(arguments);
-    if (!log_level) {
-        std::fprintf(stderr, "vpnd: %s\n", log_level.error().what.c_str());
-        return kUsage;
-    }
-    auto channel = ipc::channel_of(arguments);
-    if (!channel) {
-        std::fputs("vpnd is started by stackd, which passes it a channel (vpnd --channel FD). Start stackd instead.\n",
-                   stderr);
-        return kUsage;
-    }
-    set_log_program("vpnd");
-    set_log_level(*log_level);
-    ::prctl(PR_SET_NAME, "vpnd");  // started by a descriptor, older kernels call us by its number
-    const Status served = serve(std::move(*channel));
-    if (served) return 0;
-    log(LogLevel::kError, "service_failed", {{"error", served.error().what}});
-    return kFailed;
+    return warren::ipc::child_main("vpnd", argc, argv, serve);
 }

@@ -15,11 +15,6 @@ std::size_t size_of(const Secret& secret) {
 
 }  // namespace
 
-Bytes Secret::find(ipc::SecretFile what) const {
-    const auto found = std::find_if(files.begin(), files.end(), [what](const File& file) { return file.what == what; });
-    return found == files.end() ? Bytes() : found->content.reveal();
-}
-
 // --- one secret ----------------------------------------------------------------------------------
 
 void Intake::begin(ipc::PutSecret put) {

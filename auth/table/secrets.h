@@ -8,26 +8,12 @@
 #include <vector>
 
 #include "base/ids.h"
-#include "base/ipsec.h"
 #include "base/result.h"
-#include "crypto/secret_buffer.h"
-#include "ipc/auth_messages.h"
+#include "ipc/secret.h"
 
 namespace warren::auth {
 
-struct Secret {
-    struct File {
-        ipc::SecretFile what = ipc::SecretFile::kKey;
-        crypto::SecretBuffer content;
-    };
-    SecretKind kind = SecretKind::kPsk;
-    std::vector<File> files;
-    bool crl_required = false;
-    std::vector<std::string> realms;
-
-    // The first file of that sort; empty: there is none.
-    [[nodiscard]] Bytes find(ipc::SecretFile what) const;
-};
+using ipc::Secret;
 
 // Puts the pieces of one secret together.
 class Intake {

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "fleet/records/configuration.h"
 #include "fleet/records/records.h"
@@ -89,9 +90,7 @@ json answer_put(const json& question, const std::string& node, const Configurati
     about.number = number_of(question, "number") + 1;
     about.user = text_of(question, "user");
     about.node = node;
-    about.wall_milliseconds =
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-            .count();
+    about.wall_milliseconds = read_wall_clock().nanoseconds / 1'000'000;
     about.comment = text_of(question, "comment");
     const auto text = ask(kTransactionTarget, proposal_request(about, number_of(question, "number_changed"), files));
     const auto done = text ? parse_answer(*text) : tl::unexpected<Error>(text.error());

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "fleet/rim/stackd.h"
@@ -82,12 +82,6 @@ Status reconfigure_bird(const std::string& path) {
 }
 
 }  // namespace
-
-Instant boot_time() {
-    timespec time{};
-    ::clock_gettime(CLOCK_BOOTTIME, &time);
-    return {std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec};
-}
 
 std::string bird_filters(const std::map<IpAddress, std::uint64_t>& epochs) {
     std::string out = "# fleetd writes this file. Without an epoch here an address is announced nowhere.\n";
@@ -243,7 +237,7 @@ void Lane::carry_out(const Wish& wish, bool may_begin) {
     ipc::ControlRequest request;
     request.group = wish.group;
     if (wish.serves) {
-        if (wish.until <= boot_time()) return options_.served(wish.group, false);
+        if (wish.until <= read_instant()) return options_.served(wish.group, false);
         if (wish.seen) {  // also when there are none: what an earlier epoch left is not to be found
             const std::string file = options_.directory + "/seen-" + std::to_string(wish.group);
             if (const Status written = write_file(file, fmt::format("epoch {}\n{}", wish.epoch, *wish.seen), 0640);

@@ -20,9 +20,6 @@
 
 namespace warren::fleet {
 
-// CLOCK_BOOTTIME.
-[[nodiscard]] Instant boot_time();
-
 // The file that BIRD includes: a filter for each family, which lets in an address with an epoch and gives it a MED that
 // is lower the later the epoch, and no other address.
 [[nodiscard]] std::string bird_filters(const std::map<IpAddress, std::uint64_t>& epochs);

@@ -16,10 +16,10 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/usage_record.h"
 #include "stacks/host/usage_files.h"
-#include "stacks/host/wall_clock.h"
 
 namespace warren::stacks {
 

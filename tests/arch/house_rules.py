@@ -28,6 +28,8 @@ FORBIDDEN_WORDS = re.compile(
 FORBIDDEN_CALLS = re.compile(
     r"(?<![\w:.>])(?:std::|::)?(strcpy|strcat|sprintf|vsprintf|gets|system|popen|rand|srand|alloca|tmpnam|mktemp)\s*\("
 )
+SENT = re.compile(r"\bvoid fields\(auto& \w+, (?:ipc::)?Is<(\w+)>")
+COMPARED = re.compile(r"\bcheck_list<(\w+)>")
 BROKEN_RULER = re.compile(r"^\s*// -{4,}$", re.MULTILINE)
 COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 
@@ -37,6 +39,17 @@ def check_sizes(root):
         lines = tree.read(root, path).count("\n")
         if lines > MOST_LINES and path not in MADE:
             yield f"{path}: {lines} lines; {MOST_LINES} is the limit, split it by concern"
+
+
+def check_messages(root):
+    """Each value that is sent has its list of fields compared with its members."""
+    path = "tests/unit/ipc/fields_test.cc"
+    headers = [header for header in tree.files(root, [".h"]) if header.startswith("ipc/")]
+    sent = {name: header for header in headers for name in SENT.findall(tree.read(root, header))}
+    compared = set(COMPARED.findall(tree.read(root, path))) if sent else set()
+    for name, header in sent.items():
+        if name not in compared:
+            yield f"{header}: {path} does not compare the fields of {name}"
 
 
 def check_words(root):
@@ -69,6 +82,7 @@ def check_code(root):
 
 def violations(root):
     yield from check_sizes(root)
+    yield from check_messages(root)
     yield from check_words(root)
     yield from check_code(root)
 

@@ -26,7 +26,8 @@ IMPURE_HEADERS = re.compile(
     r"|condition_variable|future|semaphore|stop_token|latch|barrier|iostream|fstream|filesystem"
     r"|random|cstdio|stdio\.h)$"
 )
-IMPURE_WARREN_HEADERS = ["base/log.h", "base/fd.h", "base/parallel.h", "base/process_usage.h", "base/sandbox.h"]
+IMPURE_WARREN_HEADERS = ["base/clock.h", "base/log.h", "base/fd.h", "base/parallel.h", "base/process_usage.h",
+                         "base/sandbox.h", "base/write_all.h"]
 
 
 def includes(root):

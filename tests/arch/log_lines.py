@@ -11,7 +11,10 @@ import sys
 import rooms
 import tree
 
-DAEMONS = {"stackd": "stacks", "vpnd": "vpnd", "authd": "auth", "statusd": "web", "fleetd": "fleet"}
+DAEMONS = {"stackd": "stacks", "vpnd": "vpnd", "authd": "auth", "statusd": "web", "fleetd": "fleet", "alertd": "alerts"}
+# The main() of those that stackd starts.
+CHILDREN = ["vpnd", "authd", "statusd", "alertd"]
+CHILD_MAIN = "ipc/child.cc"
 LEVELS = re.compile(r"enum class LogLevel[^{]*\{([^}]*)\}")
 LINE = re.compile(r"\blog\s*\(")
 USED = re.compile(r"(?<!set_log_level\()(?<![<>] )(?<![<>=!]= )LogLevel::(k\w+)")  # not set, not compared with
@@ -52,10 +55,11 @@ def violations(root):
             continue
         text = tree.read(root, path)
         daemon = path.split("/")[0]
+        homes = [DAEMONS[name] for name in CHILDREN] if path == CHILD_MAIN else [daemon]
         if "set_log_level(" in text:
-            chosen.add(daemon)
-        if daemon in used:  # a level may also be picked before the line is written
-            used[daemon].update(USED.findall(text))
+            chosen.update(homes)
+        for home in used.keys() & set(homes):  # a level may also be picked before the line is written
+            used[home].update(USED.findall(text))
         for place, arguments in calls(text):
             parts = first_two(arguments)
             if len(parts) < 2 or "LogLevel level" in parts[0]:

@@ -1,14 +1,10 @@
-// The two clocks. Only the rim reads them.
+// The clock of the packet loop, which tests replace.
 #pragma once
 
-#include "base/time.h"
+#include "base/clock.h"
 
 namespace warren::io {
 
-// CLOCK_BOOTTIME and CLOCK_REALTIME, one after the other. Any thread.
-[[nodiscard]] Now read_clock();
-// The first of them alone, which is all that the data path needs.
-[[nodiscard]] Instant read_instant();
 using Clock = Instant (*)();
 
 }  // namespace warren::io

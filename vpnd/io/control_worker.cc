@@ -4,7 +4,7 @@
 #include <variant>
 
 #include "base/check.h"
-#include "vpnd/io/clock.h"
+#include "base/clock.h"
 #include "vpnd/io/udp_socket.h"
 #include "vpnd/listeners/steering.h"
 

@@ -9,8 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "vpnd/io/clock.h"
 
 namespace warren::vpnd {
 
@@ -47,7 +47,7 @@ void Capture::start(const std::string& customer, const std::string& peer, Unique
     const auto refuse = [&sink](const std::string& why) { sink->say(ipc::CaptureKind::kRefused, why); };
     if (is_running()) {
         const HeldCustomer* const busy = find();
-        const auto age = std::chrono::duration_cast<std::chrono::seconds>(io::read_clock().instant - began_).count();
+        const auto age = std::chrono::duration_cast<std::chrono::seconds>(read_clock().instant - began_).count();
         return refuse("a capture of customer " + (busy == nullptr ? std::string("?") : busy->settings.id) +
                       " has run for " + std::to_string(age) +
                       " s, and there is one at a time; the log says who asked for it (capture_requested)");
@@ -60,7 +60,7 @@ void Capture::start(const std::string& customer, const std::string& peer, Unique
     if (!only) return refuse("customer " + customer + " has no peer and no connection " + peer);
     if (const Status added = loop_.add(sink->fd(), 0); !added) return refuse(added.error().what);
     sink_ = std::move(sink);
-    began_ = io::read_clock().instant;
+    began_ = read_clock().instant;
     // Before the first packet.
     sink_->say(ipc::CaptureKind::kStarted, customer);
     post_taps(found->second, *only);

@@ -7,7 +7,7 @@
 #include <array>
 #include <cerrno>
 
-#include "vpnd/io/clock.h"
+#include "base/clock.h"
 
 namespace warren::vpnd {
 
@@ -40,7 +40,7 @@ bool CaptureSink::take(const io::TapRecord& tapped) {
     record.is_outbound = tapped.is_outbound;
     record.is_drop = tapped.is_drop;
     record.form = form_of(tapped.framing);
-    record.at = io::read_clock().wall;
+    record.at = read_clock().wall;
     record.session = tapped.head.session.value;
     record.sequence = tapped.head.sequence;
     record.remote = tapped.remote;
@@ -63,7 +63,7 @@ bool CaptureSink::take(const io::TapRecord& tapped) {
 bool CaptureSink::say(ipc::CaptureKind kind, std::string_view note) {
     ipc::CaptureRecord record;
     record.kind = kind;
-    record.at = io::read_clock().wall;
+    record.at = read_clock().wall;
     record.sent = sent();
     record.lost = lost();
     record.note = cut(note);

@@ -39,7 +39,6 @@ class SnapshotServer {
     void run(Now now);
     // When to call run() again though fd() is quiet.
     [[nodiscard]] Instant next_deadline() const;
-    [[nodiscard]] std::size_t client_count() const { return clients_.size(); }
 
   private:
     struct Answer {

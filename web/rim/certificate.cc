@@ -8,7 +8,9 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <ctime>
 #include <memory>
 
@@ -71,7 +73,9 @@ bool fill(X509* certificate, EVP_PKEY* key, const std::string& appliance) {
 WallTime time_of(const ASN1_TIME* time) {
     std::tm parts{};
     if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
-    return {static_cast<std::int64_t>(::timegm(&parts)) * 1'000'000'000};
+    // RFC 5280 §4.1.2.5: 99991231235959Z is no end; nanoseconds count until 2262.
+    constexpr std::int64_t kMost = INT64_MAX / 1'000'000'000;
+    return {std::clamp(static_cast<std::int64_t>(::timegm(&parts)), -kMost, kMost) * 1'000'000'000};
 }
 
 std::string subject_of(X509* certificate) {

@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "fleet/rim/control.h"
 
@@ -113,7 +114,7 @@ struct Room {
         wish.group = group;
         wish.serves = true;
         wish.epoch = epoch;
-        wish.until = boot_time() + seconds(60);
+        wish.until = read_instant() + seconds(60);
         wish.addresses = {IpAddress::v4(192, 0, 2, static_cast<std::uint8_t>(16 + group))};
         lane->push(wish);
     }

@@ -6,7 +6,9 @@
 
 #include "ipc/auth_messages.h"
 #include "ipc/config_messages.h"
+#include "ipc/control_fields.h"
 #include "ipc/snapshot.h"
+#include "ipc/web_stacks.h"
 #include "tests/unit/ipc/field_changer.h"
 
 using namespace warren;
@@ -85,6 +87,8 @@ TEST_CASE("every member of a message is in its list of fields") {
     check_list<RenameCustomer>();
     check_list<ListenerId>();
     check_list<DescriptorRole>();
+    check_list<LinkEmulation>();
+    check_list<PrefixMap>();
     check_list<CustomerSettings>();
     check_list<PeerSettings>();
     check_list<WireguardListener>();
@@ -101,6 +105,25 @@ TEST_CASE("every member of a message is in its list of fields") {
     check_list<PeerSnapshot>();
     check_list<SnapshotEnd>();
     check_list<SnapshotError>();
+    check_list<DropSecret>();
+    check_list<SecretEnd>();
+    check_list<AuthAsker>();
+    check_list<AuthLogLevel>();
+    check_list<AuthProbe>();
+    check_list<AuthAlive>();
+    check_list<AuthAskerGone>();
+    check_list<AskFailed>();
+    check_list<PutAuthChannel>();
+    check_list<PutUsageFile>();
+    check_list<StartCapture>();
+    check_list<ResetPeer>();
+    check_list<OperateConnection>();
+    check_list<Limits>();
+    check_list<MonthUsage>();
+    check_list<LinkEmulation>();
+    check_list<PrefixMap>();
+    check_list<ControlText>();
+    check_list<WebStack>();
 }
 
 TEST_CASE("settings and activities differ when any of their fields does") {
@@ -113,6 +136,7 @@ TEST_CASE("settings and activities differ when any of their fields does") {
         PeerSettings sample;
         sample.allowed_ips = {*parse_prefix("10.1.0.0/16")};
         sample.endpoint.emplace();
+        sample.maps = {{*parse_prefix("10.1.0.0/16"), *parse_prefix("10.101.0.0/16")}};
         return sample;
     });
     check_comparison<WireguardListener>([] { return WireguardListener{}; });

@@ -8,11 +8,12 @@
 #include <string>
 
 #include "crypto/secret.h"
+#include "ipc/alert_messages.h"
+#include "ipc/alert_questions.h"
 #include "ipc/channel.h"
 #include "ipc/codec.h"
 #include "ipc/config_messages.h"
 #include "ipc/control_messages.h"
-#include "ipc/disabled_peers.h"
 #include "ipc/snapshot.h"
 #include "ipc/web_messages.h"
 #include "ipc/web_stacks.h"
@@ -44,6 +45,7 @@ PutPeer full_peer() {
                                  *parse_prefix("0.0.0.0/0")};
     peer.settings.endpoint = Endpoint{*parse_ip("fe80::1"), 51820, 3};
     peer.settings.expires = WallTime{1'800'000'000'000'000'000};
+    peer.settings.maps = {{*parse_prefix("10.0.1.0/24"), *parse_prefix("10.43.1.0/24")}};
     peer.prefixes_follow = 70'000;
     peer.same_prefixes = true;
     return peer;
@@ -277,83 +279,54 @@ std::vector<WebMessage> every_web_message() {
             WebAskers{}};
 }
 
+std::vector<AlertMessage> every_alert_message() {
+    std::vector<AlertMessage> out;
+    out.emplace_back(AlertLogLevel{LogLevel::kWarn});
+    const crypto::SecretBuffer key(as_bytes(std::string_view("key")));
+    out.emplace_back(AlertSettings{"pop-1",
+                                   600,
+                                   60,
+                                   "https://a.example/",
+                                   key.clone(),
+                                   "log.example:514",
+                                   true,
+                                   "mail.example:25",
+                                   true,
+                                   "ada",
+                                   key.clone(),
+                                   "w@a.example",
+                                   {"n@a.example"}});
+    out.emplace_back(AlertStateFile{"no"});
+    out.emplace_back(AlertAskers{});
+    out.emplace_back(AlertAsks{});
+    out.emplace_back(AlertSnapshots{});
+    out.emplace_back(AlertFacts{{{ControlText::Kind::kUnserved, "acme", "x"}},
+                                3,
+                                {{"authd", "it ended"}},
+                                12,
+                                WallTime{5},
+                                {{WallTime{6}, "reload_refused", "no"}},
+                                "0.3.0"});
+    out.emplace_back(AlertCertificates{});
+    out.emplace_back(AlertAlive{});
+    return out;
+}
+
+std::vector<AlertTalk> every_alert_talk() {
+    return {AlertQuestion{true},
+            AlertAnswer{
+                {{WallTime{5}, "peer_down", "acme", "graz", "x"}}, 2, {{"mail", "a:25", true, "ok", 1, 2, 3}}, "no"}};
+}
+
 }  // namespace
-
-TEST_CASE("the file of the customers' stacks keeps every field; one that is cut off or garbled is refused") {
-    const std::vector<WebStack> stacks{{"acme",
-                                        "veth",
-                                        "br0",
-                                        {*parse_prefix("10.42.0.1/24")},
-                                        {{*parse_prefix("10.9.0.0/16"), *parse_ip("10.42.0.254")}},
-                                        3,
-                                        {"graz"},
-                                        4,
-                                        false,
-                                        "contract 4711",
-                                        {{"linz", "the new office"}},
-                                        50},
-                                       {"globex", {}, {}, {}, {}, 0, {}, 0, true}};
-    const Wire file = encode_stacks(stacks);
-    const auto decoded = decode_stacks(file);
-    REQUIRE(decoded);
-    CHECK(*decoded == stacks);
-    CHECK(decode_stacks({})->empty());
-    const std::size_t first = encode_stacks({stacks[0]}).size();
-    for (std::size_t size = 1; size < file.size(); ++size) {
-        CAPTURE(size);
-        CHECK(decode_stacks(Bytes(file).first(size)).has_value() == (size == first));
-    }
-    Wire garbled = file;
-    garbled[4] ^= 1;  // the version
-    CHECK_FALSE(decode_stacks(garbled));
-    // One that no message can carry does not take the others with it.
-    std::vector<WebStack> large = stacks;
-    large[0].lan_parent = std::string(kMaxMessageSize, 'x');
-    CHECK(decode_stacks(encode_stacks(large)) == std::vector<WebStack>{stacks[1]});
-}
-
-TEST_CASE("the file of the customers' stacks has a bound, and each customer the same part of it") {
-    std::vector<WebStack> stacks(4);
-    for (std::size_t i = 0; i < stacks.size(); ++i) stacks[i].customer = "c" + std::to_string(i);
-    stacks[1].routes.assign(WebStack::kMaxRoutes, {*parse_prefix("10.9.0.0/16"), *parse_ip("10.42.0.254")});
-    stacks[2].disabled_peers.assign(WebStack::kMaxDisabled, std::string(63, 'p'));
-    stacks[2].more_disabled = 5;
-    CHECK(*decode_stacks(encode_stacks(stacks)) == stacks);
-    constexpr std::size_t kMost = 8000;
-    const Wire file = encode_stacks(stacks, kMost);
-    CHECK(file.size() <= kMost);
-    const auto decoded = decode_stacks(file);
-    REQUIRE(decoded);
-    REQUIRE(decoded->size() == stacks.size());
-    CHECK(decoded->front() == stacks[0]);
-    CHECK(decoded->back() == stacks[3]);
-    const WebStack& routes = decoded->at(1);
-    CHECK(routes.routes.size() > 0);
-    CHECK(routes.routes.size() + routes.more_routes == WebStack::kMaxRoutes);
-    const WebStack& disabled = decoded->at(2);
-    CHECK(disabled.disabled_peers.size() > 0);
-    CHECK(disabled.disabled_peers.size() + disabled.more_disabled == WebStack::kMaxDisabled + 5);
-    CHECK(encode_stacks(stacks, 16).empty());
-}
-
-TEST_CASE("the names of disabled peers survive, and those that have no room are counted") {
-    const std::vector<std::string> names{"graz", "linz", "wels"};
-    CHECK(text_of(names, 100) == "3 graz linz wels");
-    CHECK(parse_disabled_peers("3 graz linz wels") == DisabledPeers{names, 0});
-    CHECK(text_of(names, 10) == "3 graz linz");
-    CHECK(text_of(names, 9) == "3 graz");
-    CHECK(parse_disabled_peers("3 graz") == DisabledPeers{{"graz"}, 2});
-    CHECK(parse_disabled_peers("0") == DisabledPeers{});
-    for (const char* text :
-         {"", "graz", "-1 graz", "1  graz", "1 graz ", "1graz", "1 graz linz", "99999999999999999999"})
-        CHECK_MESSAGE(!parse_disabled_peers(text), text);
-}
 
 TEST_CASE("every message survives the wire") {
     check_round_trip(every_config_message(), decode);
     check_round_trip(every_snapshot_message(), decode_snapshot);
     check_round_trip(every_control_message(), decode_control);
     check_round_trip(every_web_message(), decode_web);
+    check_round_trip(every_alert_message(), decode_alert);
+    check_round_trip(every_alert_talk(), decode_alert_talk);
 }
 
 TEST_CASE("the fuzzers' corpora are the messages of today") {
@@ -478,6 +451,8 @@ TEST_CASE("a message that is cut short or has bytes to spare is refused") {
     check_cut_and_grown(every_snapshot_message(), decode_snapshot);
     check_cut_and_grown(every_control_message(), decode_control);
     check_cut_and_grown(every_web_message(), decode_web);
+    check_cut_and_grown(every_alert_message(), decode_alert);
+    check_cut_and_grown(every_alert_talk(), decode_alert_talk);
 }
 
 TEST_CASE("no field has two spellings, and no flipped bit makes the decoder trip") {
@@ -485,6 +460,8 @@ TEST_CASE("no field has two spellings, and no flipped bit makes the decoder trip
     check_bit_flips(every_snapshot_message(), decode_snapshot);
     check_bit_flips(every_control_message(), decode_control);
     check_bit_flips(every_web_message(), decode_web);
+    check_bit_flips(every_alert_message(), decode_alert);
+    check_bit_flips(every_alert_talk(), decode_alert_talk);
 }
 
 TEST_CASE("values out of range are refused") {
@@ -502,9 +479,9 @@ TEST_CASE("values out of range are refused") {
     PutPeer peer;
     peer.settings.allowed_ips = {*parse_prefix("10.0.0.0/8")};
     Wire wire = wire_of(ConfigMessage(std::move(peer)));
-    // Behind it: no endpoint, no date, no limits, the tunnel's kind, two keys, the keepalive, no next key, the queue,
-    // what follows, a bool, nobody who saw it elsewhere.
-    const std::size_t length_at = wire.size() - 1 - (1 + 8 + 32 + 1 + 32 + 32 + 2 + 1 + 2 + 4 + 1 + 1);
+    // Behind it: no endpoint, no date, no limits, no maps, the tunnel's kind, two keys, the keepalive, no next key, the
+    // queue, what follows, a bool, nobody who saw it elsewhere.
+    const std::size_t length_at = wire.size() - 1 - (1 + 8 + 32 + 4 + 1 + 32 + 32 + 2 + 1 + 2 + 4 + 1 + 1);
     REQUIRE(wire[length_at] == 8);
     wire[length_at] = 33;
     CHECK_FALSE(decode(wire));
