@@ -48,7 +48,7 @@ void ChainCertificates::put(SecretId id, const Secret& secret) {
     } else if (secret.kind == SecretKind::kTrust) {
         auto trust = trust_of(secret);
         if (!trust) return warn_of(id, "trust", trust.error());
-        trusts_.emplace(id, std::move(*trust));
+        trusts_.emplace(id, std::move(*trust)).first->second.remember_in(known_);
     }
 }
 
@@ -67,7 +67,7 @@ ipc::AuthReply ChainCertificates::sign(const ipc::SignAsk& ask) {
 }
 
 ipc::AuthReply ChainCertificates::verify(Now now, const ipc::VerifyPeerAsk& ask) {
-    std::vector<const Trust*> candidates;
+    std::vector<Trust*> candidates;
     for (const SecretId id : ask.trusts) {
         const auto found = trusts_.find(id);
         candidates.push_back(found == trusts_.end() ? nullptr : &found->second);

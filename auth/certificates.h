@@ -3,6 +3,7 @@
 
 #include <unordered_map>
 
+#include "auth/chain/known_chains.h"
 #include "auth/chain/signer.h"
 #include "auth/chain/trust.h"
 #include "auth/table/table.h"
@@ -17,9 +18,11 @@ class ChainCertificates final : public Certificates {
     // No data: this signer cannot sign what this peer takes, or is not here.
     [[nodiscard]] ipc::AuthReply sign(const ipc::SignAsk& ask) override;
     [[nodiscard]] ipc::AuthReply verify(Now now, const ipc::VerifyPeerAsk& ask) override;
+    [[nodiscard]] const KnownChains& known() const { return known_; }
 
   private:
     std::unordered_map<SecretId, Signer> signers_;
+    KnownChains known_;
     std::unordered_map<SecretId, Trust> trusts_;
 };
 

@@ -3,11 +3,11 @@
 #include <poll.h>
 
 #include <array>
-#include <ctime>
 #include <string>
 #include <utility>
 #include <variant>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "crypto/secret.h"
 
@@ -16,16 +16,6 @@ namespace warren::auth {
 namespace {
 
 constexpr int kLogRetry = 200;  // milliseconds; while nobody reads the log
-
-std::int64_t read(clockid_t clock) {
-    timespec at{};
-    ::clock_gettime(clock, &at);
-    return std::int64_t{at.tv_sec} * 1'000'000'000 + at.tv_nsec;
-}
-
-Now read_clock() {
-    return {Instant{read(CLOCK_BOOTTIME)}, WallTime{read(CLOCK_REALTIME)}};
-}
 
 }  // namespace
 

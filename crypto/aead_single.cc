@@ -33,10 +33,19 @@ struct FreeContext {
 constexpr int kSeal = 1;
 constexpr int kOpen = 0;
 
+// Looking a cipher up takes longer than a short message, so each is looked up once.
+const EVP_CIPHER* gcm_cipher(AeadSuite suite) {
+    static const EVP_CIPHER* const aes128 = ::EVP_CIPHER_fetch(nullptr, "AES-128-GCM", nullptr);
+    static const EVP_CIPHER* const aes256 = ::EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+    const EVP_CIPHER* const cipher = suite == AeadSuite::kAes128Gcm ? aes128 : aes256;
+    WARREN_CHECK(cipher != nullptr);
+    return cipher;
+}
+
 // In place. Writes the tag when it seals; else returns whether it is right.
 bool gcm(const AeadKey& key, const AeadNonce& nonce, int direction, Bytes associated, MutableBytes text,
          MutableBytes tag) {
-    const EVP_CIPHER* const cipher = key.suite == AeadSuite::kAes128Gcm ? ::EVP_aes_128_gcm() : ::EVP_aes_256_gcm();
+    const EVP_CIPHER* const cipher = gcm_cipher(key.suite);
     const std::unique_ptr<EVP_CIPHER_CTX, FreeContext> context(::EVP_CIPHER_CTX_new());
     int written = 0;
     const auto update = [&](std::uint8_t* out, Bytes in) {

@@ -14,6 +14,7 @@
 #include "crypto/openssl_objects.h"
 #include "crypto/sha.h"
 #include "crypto/signature_algorithm.h"
+#include "crypto/signature_library.h"
 
 namespace warren::crypto {
 
@@ -105,11 +106,30 @@ bool verify_octets(EVP_PKEY* key, const SignatureAlgorithm& algorithm, Bytes sig
     WARREN_CHECK(context != nullptr);
     EVP_PKEY_CTX* options = nullptr;  // the context's
     const bool is_right =
-        ::EVP_DigestVerifyInit_ex(context.get(), &options, digest_of(algorithm), nullptr, nullptr, key, nullptr) == 1 &&
+        ::EVP_DigestVerifyInit_ex(context.get(), &options, digest_of(algorithm), signature_library(), nullptr, key,
+                                  nullptr) == 1 &&
         set_padding(options, algorithm) &&
         ::EVP_DigestVerify(context.get(), signature.data(), signature.size(), octets.data(), octets.size()) == 1;
     ::ERR_clear_error();
     return is_right;
+}
+
+std::vector<std::uint8_t> public_key_of(const EVP_PKEY* key) {
+    std::uint8_t* der = nullptr;
+    const int size = ::i2d_PUBKEY(key, &der);
+    WARREN_CHECK(size > 0);
+    std::vector<std::uint8_t> out(der, der + size);
+    ::OPENSSL_free(der);
+    return out;
+}
+
+// As AUTH carries it with method 14 (RFC 7427 §3).
+std::vector<std::uint8_t> with_identifier(const SignatureAlgorithm& algorithm, Bytes signature) {
+    const Bytes identifier = identifier_of(algorithm);
+    std::vector<std::uint8_t> out = {static_cast<std::uint8_t>(identifier.size())};
+    out.insert(out.end(), identifier.begin(), identifier.end());
+    out.insert(out.end(), signature.begin(), signature.end());
+    return out;
 }
 
 // The method without AlgorithmIdentifier that a kind of key has; nothing: none.
@@ -181,12 +201,7 @@ tl::expected<SigningKey, KeyFlaw> SigningKey::from_pem(Bytes pem) {
 }
 
 std::vector<std::uint8_t> SigningKey::public_key() const {
-    std::uint8_t* der = nullptr;
-    const int size = ::i2d_PUBKEY(key_.get(), &der);
-    WARREN_CHECK(size > 0);
-    std::vector<std::uint8_t> out(der, der + size);
-    ::OPENSSL_free(der);
-    return out;
+    return public_key_of(key_.get());
 }
 
 std::optional<AuthSignature> SigningKey::sign(HashSet hashes, bool prefers_pss, Bytes octets) const {
@@ -202,11 +217,7 @@ std::optional<AuthSignature> SigningKey::sign(HashSet hashes, bool prefers_pss, 
     if (!algorithm) return std::nullopt;
     const std::vector<std::uint8_t> signature = sign_octets(key_.get(), *algorithm, octets);
     if (signature.empty()) return std::nullopt;
-    const Bytes identifier = identifier_of(*algorithm);
-    AuthSignature out{kAuthDigitalSignature, {static_cast<std::uint8_t>(identifier.size())}};
-    out.data.insert(out.data.end(), identifier.begin(), identifier.end());
-    out.data.insert(out.data.end(), signature.begin(), signature.end());
-    return out;
+    return AuthSignature{kAuthDigitalSignature, with_identifier(*algorithm, signature)};
 }
 
 // --- public keys ---------------------------------------------------------------------------------
@@ -214,7 +225,8 @@ std::optional<AuthSignature> SigningKey::sign(HashSet hashes, bool prefers_pss, 
 tl::expected<VerifyingKey, KeyFlaw> VerifyingKey::from_der(Bytes subject_public_key_info) {
     const std::uint8_t* at = subject_public_key_info.data();
     const std::uint8_t* const end = at + subject_public_key_info.size();
-    OpensslKey key(::d2i_PUBKEY_ex(nullptr, &at, static_cast<long>(subject_public_key_info.size()), nullptr, nullptr));
+    OpensslKey key(
+        ::d2i_PUBKEY_ex(nullptr, &at, static_cast<long>(subject_public_key_info.size()), signature_library(), nullptr));
     if (at != end) return flaw(KeyFlaw::kMalformed);
     return from_key(std::move(key));
 }
@@ -247,11 +259,11 @@ void load_signature_algorithms() {
         const SignatureAlgorithm algorithm{is_ec ? SignatureAlgorithm::Kind::kEcdsa : SignatureAlgorithm::Kind::kRsa,
                                            Sha::kSha256};
         const auto signature = sign_octets(key.get(), algorithm, {&kNothing, 1});
-        WARREN_CHECK(verify_octets(key.get(), algorithm, signature, {&kNothing, 1}));
+        const auto theirs = VerifyingKey::from_der(public_key_of(key.get()));
+        WARREN_CHECK(theirs &&
+                     theirs->verify(kAuthDigitalSignature, with_identifier(algorithm, signature), {&kNothing, 1}));
     }
-    // What reads keys.
-    (void)SigningKey::from_pem({&kNothing, 1});
-    (void)VerifyingKey::from_der({&kNothing, 1});
+    (void)SigningKey::from_pem({&kNothing, 1});  // what reads private keys
 }
 
 bool is_rsa_pss(std::uint8_t method, Bytes data) {

@@ -9,6 +9,7 @@
 
 #include "auth/chain/x509_objects.h"
 #include "base/check.h"
+#include "crypto/signature_library.h"
 
 namespace warren::auth {
 
@@ -19,6 +20,13 @@ constexpr std::int64_t kNanoseconds = 1'000'000'000;
 tl::unexpected<PeerVerdict> bad(PeerVerdict verdict) {
     ::ERR_clear_error();
     return tl::unexpected<PeerVerdict>(verdict);
+}
+
+// To be read into: its key is one of the signature library's. A reader that fails frees it, or leaves it.
+X509* empty_certificate() {
+    X509* const out = ::X509_new_ex(crypto::signature_library(), nullptr);
+    WARREN_CHECK(out != nullptr);
+    return out;
 }
 
 template <typename Encode, typename Object>
@@ -49,6 +57,15 @@ WallTime wall_time_of(const ASN1_TIME* time) {
 // 4945 §5.1.3.12, serverAuth and clientAuth because operating systems ask for them, and the three old ones of IPsec.
 constexpr std::array kUsagesForIke = {NID_ipsec_IKE,      NID_anyExtendedKeyUsage, NID_server_auth, NID_client_auth,
                                       NID_ipsecEndSystem, NID_ipsecTunnel,         NID_ipsecUser};
+
+// Its key is of a kind that the signature library reads.
+bool is_key_known(const x509_st* certificate) {
+    ASN1_OBJECT* kind = nullptr;
+    if (::X509_PUBKEY_get0_param(&kind, nullptr, nullptr, nullptr, ::X509_get_X509_PUBKEY(certificate)) != 1)
+        return false;
+    const int nid = ::OBJ_obj2nid(kind);
+    return nid == NID_rsaEncryption || nid == NID_X9_62_id_ecPublicKey || nid == NID_ED25519;
+}
 
 bool has_usage(x509_st* certificate, std::span<const int> wanted, bool or_none_at_all) {
     int position = -1;
@@ -83,6 +100,10 @@ WallTime end_of(X509* certificate) {
     return wall_time_of(::X509_get0_notAfter(certificate));
 }
 
+WallTime start_of(X509_CRL* list) {
+    return wall_time_of(::X509_CRL_get0_lastUpdate(list));
+}
+
 WallTime end_of(X509_CRL* list) {
     const ASN1_TIME* const end = ::X509_CRL_get0_nextUpdate(list);
     return end == nullptr ? WallTime{INT64_MAX} : wall_time_of(end);
@@ -95,6 +116,7 @@ void FreeCertificate::operator()(x509_st* certificate) const {
 tl::expected<Certificate, PeerVerdict> Certificate::checked(Held certificate) {
     // Also reads the extensions, of which none may be twice or malformed.
     if ((::X509_get_extension_flags(certificate.get()) & EXFLAG_INVALID) != 0) return bad(PeerVerdict::kMalformed);
+    if (!is_key_known(certificate.get())) return bad(PeerVerdict::kWeak);
     auto key = crypto::VerifyingKey::from_key(crypto::OpensslKey(::X509_get_pubkey(certificate.get())));
     if (!key) return bad(key.error() == crypto::KeyFlaw::kMalformed ? PeerVerdict::kMalformed : PeerVerdict::kWeak);
     return Certificate(std::move(certificate), std::move(*key));
@@ -103,8 +125,10 @@ tl::expected<Certificate, PeerVerdict> Certificate::checked(Held certificate) {
 tl::expected<Certificate, PeerVerdict> Certificate::from_der(Bytes der) {
     if (der.size() > kMostCertificate) return bad(PeerVerdict::kMalformed);
     const std::uint8_t* at = der.data();
-    Held certificate(::d2i_X509(nullptr, &at, static_cast<long>(der.size())));
-    if (certificate == nullptr || at != der.data() + der.size()) return bad(PeerVerdict::kMalformed);
+    X509* raw = empty_certificate();
+    const bool is_read = ::d2i_X509(&raw, &at, static_cast<long>(der.size())) != nullptr;
+    Held certificate(raw);
+    if (!is_read || at != der.data() + der.size()) return bad(PeerVerdict::kMalformed);
     return checked(std::move(certificate));
 }
 
@@ -129,8 +153,10 @@ Result<std::vector<Certificate>> Certificate::from_file(Bytes content, std::size
     const Owned<BIO> text(::BIO_new_mem_buf(content.data(), static_cast<int>(content.size())));
     WARREN_CHECK(text != nullptr);
     while (true) {
-        Held certificate(::PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr));
-        if (certificate == nullptr) {
+        X509* raw = empty_certificate();
+        const bool is_read = ::PEM_read_bio_X509(text.get(), &raw, nullptr, nullptr) != nullptr;
+        Held certificate(raw);
+        if (!is_read) {
             const bool is_end = ERR_GET_REASON(::ERR_peek_last_error()) == PEM_R_NO_START_LINE;
             ::ERR_clear_error();
             if (!is_end) return flaw(PeerVerdict::kMalformed);

@@ -31,6 +31,7 @@ inline constexpr std::size_t kMostPaths = 8;
 
 // The first of the candidates that a path ends in. A null one is none. Without candidates the rest of the work is done
 // all the same, and nobody is trusted. The verdict is that of the first candidate that has a CA of the fitting name.
-[[nodiscard]] Judged judge_peer(std::span<const Trust* const> candidates, const PeerProof& proof, WallTime now);
+// A candidate that has trusted the chain before may remember it.
+[[nodiscard]] Judged judge_peer(std::span<Trust* const> candidates, const PeerProof& proof, WallTime now);
 
 }  // namespace warren::auth

@@ -9,6 +9,7 @@
 
 #include "auth/chain/x509_objects.h"
 #include "base/check.h"
+#include "crypto/signature_library.h"
 
 namespace warren::auth {
 
@@ -96,6 +97,17 @@ PeerVerdict check_rules(const STACK_OF(X509) * path) {
     return PeerVerdict::kTrusted;
 }
 
+// Each certificate of the chain is in the path, and none twice.
+bool has_all(const STACK_OF(X509) * path, std::span<const Certificate> chain) {
+    std::size_t found = 0;
+    for (int at = 0; at < sk_X509_num(path); ++at) {
+        const X509* const one = sk_X509_value(path, at);
+        const auto is_it = [one](const Certificate& other) { return ::X509_cmp(other.native(), one) == 0; };
+        if (std::any_of(chain.begin(), chain.end(), is_it)) ++found;
+    }
+    return found == chain.size();
+}
+
 WallTime first_end(const STACK_OF(X509) * path) {
     WallTime out{INT64_MAX};
     for (int at = 0; at < sk_X509_num(path); ++at) out = std::min(out, end_of(sk_X509_value(path, at)));
@@ -153,6 +165,7 @@ Result<Trust> Trust::from_files(std::span<const Bytes> authorities, std::span<co
                             "there are more than " + std::to_string(kMostRevocationLists) + " revocation lists");
             WARREN_CHECK(::X509_STORE_add_crl(out.store_.get(), one.get()) == 1);
             out.first_list_end_ = std::min(out.first_list_end_, end_of(one.get()));
+            out.list_times_.insert(out.list_times_.end(), {start_of(one.get()), end_of(one.get())});
         }
     }
     out.has_lists_ = count > 0;
@@ -169,7 +182,7 @@ bool Trust::may_hold(std::span<const Certificate> chain) const {
 
 Path Trust::check(std::span<const Certificate> chain, WallTime now) const {
     const Owned<STACK_OF(X509)> others(sk_X509_new_null());
-    const Owned<X509_STORE_CTX> context(::X509_STORE_CTX_new());
+    const Owned<X509_STORE_CTX> context(::X509_STORE_CTX_new_ex(crypto::signature_library(), nullptr));
     WARREN_CHECK(others != nullptr && context != nullptr);
     for (const Certificate& one : chain.subspan(1)) WARREN_CHECK(sk_X509_push(others.get(), one.native()) > 0);
     WARREN_CHECK(::X509_STORE_CTX_init(context.get(), store_.get(), chain[0].native(), others.get()) == 1);
@@ -198,6 +211,24 @@ Path Trust::check(std::span<const Certificate> chain, WallTime now) const {
     const bool may_sign = chain[0].may_sign_for_ike() && !chain[0].is_authority();
     if (out.verdict == PeerVerdict::kTrusted && !may_sign) out.verdict = PeerVerdict::kWrongUsage;
     out.not_after = first_end(path);
+    out.has_whole_chain = has_all(path, chain);
+    return out;
+}
+
+Path Trust::check(const ReadChain& chain, WallTime now) {
+    if (const KnownChain* const present = known(chain.digest)) {
+        if (present->from <= now && now < present->until) return present->path;
+        known_->drop(chain.digest);
+    }
+    const Path out = check(*chain.certificates, now);
+    const bool is_kept = out.verdict == PeerVerdict::kTrusted && out.has_current_lists && out.has_whole_chain;
+    if (!is_kept || known_ == nullptr) return out;
+    const auto life = std::chrono::nanoseconds(kKnownLife).count();
+    WallTime until = std::min(out.not_after, WallTime{now.nanoseconds + life});
+    for (const WallTime time : list_times_) {
+        if (now < time) until = std::min(until, time);
+    }
+    known_->put({chain, out, now, until});
     return out;
 }
 

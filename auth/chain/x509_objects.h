@@ -31,6 +31,7 @@ using Owned = std::unique_ptr<Object, FreeX509>;
 // Its extendedKeyUsage lets it, or what it issues, stand for an IKE peer; or it has none (RFC 4945 §5.1.3.12).
 [[nodiscard]] bool is_usage_for_ike(X509* certificate);
 [[nodiscard]] WallTime end_of(X509* certificate);
+[[nodiscard]] WallTime start_of(X509_CRL* list);  // its thisUpdate
 // Its nextUpdate; without one it has no end.
 [[nodiscard]] WallTime end_of(X509_CRL* list);
 

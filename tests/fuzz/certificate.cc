@@ -32,16 +32,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto chain = chain_in(reader);
     proof.chain = chain;
     // The chain's last certificate as the CA, where it may be one.
+    auth::KnownChains known;
     std::vector<auth::Trust> trusts;
     if (!chain.empty()) {
         const Bytes last = chain.back();
         if (auto trust = auth::Trust::from_files({&last, 1}, {}, false)) trusts.push_back(std::move(*trust));
     }
-    std::vector<const auth::Trust*> candidates;
-    for (const auth::Trust& trust : trusts) candidates.push_back(&trust);
+    std::vector<auth::Trust*> candidates;
+    for (auth::Trust& trust : trusts) {
+        trust.remember_in(known);
+        candidates.push_back(&trust);
+    }
     const WallTime now{1'800'000'000'000'000'000};
     const auth::Judged judged = auth::judge_peer(candidates, proof, now);
     WARREN_CHECK(judged.verdict != PeerVerdict::kTrusted || judged.not_after >= now);
+    // What is known from before says the same.
+    const auth::Judged again = auth::judge_peer(candidates, proof, now);
+    WARREN_CHECK(again.verdict == judged.verdict && again.not_after == judged.not_after);
     for (const auto& der : chain) {
         const auto one = auth::Certificate::from_der(der);
         if (!one) continue;

@@ -163,12 +163,13 @@ Made make_leaf(const Made& issuer, std::string names, KeyType key) {
                             &issuer);
 }
 
-std::string make_revocation_list(const Made& issuer, const std::vector<const Made*>& revoked, std::int64_t ends) {
+std::string make_revocation_list(const Made& issuer, const std::vector<const Made*>& revoked, std::int64_t ends,
+                                 std::int64_t begins) {
     const std::unique_ptr<X509_CRL, decltype(&::X509_CRL_free)> list(::X509_CRL_new(), &::X509_CRL_free);
     WARREN_CHECK(::X509_CRL_set_version(list.get(), X509_CRL_VERSION_2) == 1 &&
                  ::X509_CRL_set_issuer_name(list.get(), ::X509_get_subject_name(issuer.certificate.get())) == 1);
     const std::unique_ptr<ASN1_TIME, decltype(&::ASN1_STRING_free)> begin(
-        ::ASN1_TIME_set(nullptr, static_cast<std::time_t>(kNow - 20 * kDay)), &::ASN1_STRING_free);
+        ::ASN1_TIME_set(nullptr, static_cast<std::time_t>(kNow + begins)), &::ASN1_STRING_free);
     const std::unique_ptr<ASN1_TIME, decltype(&::ASN1_STRING_free)> end(
         ::ASN1_TIME_set(nullptr, static_cast<std::time_t>(kNow + ends)), &::ASN1_STRING_free);
     WARREN_CHECK(::X509_CRL_set1_lastUpdate(list.get(), begin.get()) == 1 &&

@@ -63,8 +63,8 @@ struct Wanted {
 // A leaf with usual extensions and these subjectAltNames ("DNS:graz.example,email:graz@acme.example").
 [[nodiscard]] Made make_leaf(const Made& issuer, std::string names, KeyType key = KeyType::kP256);
 
-// PEM. Of `revoked` it has the serials. It ends as many seconds after kCertificateTime.
+// PEM. Of `revoked` it has the serials. It begins and ends as many seconds after kCertificateTime.
 [[nodiscard]] std::string make_revocation_list(const Made& issuer, const std::vector<const Made*>& revoked,
-                                               std::int64_t ends = 10 * kDay);
+                                               std::int64_t ends = 10 * kDay, std::int64_t begins = -20 * kDay);
 
 }  // namespace warren::test

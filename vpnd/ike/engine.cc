@@ -44,6 +44,10 @@ control::Standing Engine::standing_of(Now now, const control::Arrival& arrival, 
     }
     if (header->exchange != ExchangeType::kIkeSaInit || header->is_response)
         return state.find(*header) != nullptr ? control::Standing::kProven : control::Standing::kStranger;
+    // A cookie is the first payload (RFC 7296 §2.6): what begins with another is not worth reading yet.
+    constexpr std::size_t kNextPayloadAt = 16;
+    if ((*bytes)[kNextPayloadAt] != static_cast<std::uint8_t>(PayloadType::kNotify))
+        return control::Standing::kStranger;
     const auto message = read_message(*bytes);
     const NotifyPayload* const cookie = message ? message->payloads.notify(NotifyType::kCookie) : nullptr;
     const auto* const nonce = message ? message->payloads.find<NoncePayload>() : nullptr;

@@ -1,6 +1,7 @@
 // The inside of the engine: one file for each exchange, and for what they share.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -108,7 +109,7 @@ struct ConnectionEntry {
     std::uint64_t rekeys = 0;  // of its IKE_SAs
     bool is_stopped = false;
     bool was_up = false;
-    std::deque<std::uint64_t> closed;  // our SPIs of those that repeat their last answer, oldest first; some are gone
+    std::vector<std::uint64_t> closed;  // our SPIs of those that repeat their last answer, oldest first; some are gone
     control::LostBecause lost_because = control::LostBecause::kSilent;
 
     // Of ike_sas, those of a session.

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -237,7 +236,7 @@ struct IkeSa {
     std::shared_ptr<const Proof> proof;  // null: a preshared key, or a certificate in EAP
     SecretId proved_by = kNoSecret;      // the trust or the users that are being asked
     std::unique_ptr<Request> request;
-    std::deque<Wish> wishes;
+    std::vector<Wish> wishes;  // few or none: an empty deque would take 600 bytes
     AskId ask = 0;
     AskFor ask_for = AskFor::kNothing;
     Instant ask_until = kNever;

@@ -107,7 +107,7 @@ void Engine::State::close(Call& call, IkeSa& sa, control::LostBecause because) {
     entry->closed.push_back(sa.our_spi());
     if (entry->closed.size() > kMostClosed) {
         const auto oldest = by_spi.find(entry->closed.front());
-        entry->closed.pop_front();
+        entry->closed.erase(entry->closed.begin());
         if (oldest != by_spi.end()) remove_sa(call, *at(oldest->second), control::LostBecause::kDeleted);
     }
     want_connection(call, *entry, kTemporaryLeast);

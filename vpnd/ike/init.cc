@@ -12,6 +12,9 @@ namespace warren::ike {
 namespace {
 
 constexpr std::size_t kNonceSize = 32;
+// Between two repetitions of an answer to IKE_SA_INIT: it may be larger than the request, whose source may be forged.
+// Peers wait for half a second at least.
+constexpr Duration kRepeatInterval = 200ms;
 
 std::vector<std::uint8_t> copy_of(Bytes bytes) {
     return {bytes.begin(), bytes.end()};
@@ -44,7 +47,9 @@ void Engine::State::handle_init_request(Call& call, const control::Arrival& arri
     const auto present = by_init.find(load_le<std::uint64_t>(key.data()));
     if (present != by_init.end()) {
         IkeSa& sa = *at(present->second);
-        if (sa.setup == nullptr || sa.setup->init_response.empty()) return count(DropReason::kIkeBusy);
+        const bool is_answered = sa.setup != nullptr && !sa.setup->init_response.empty();
+        if (!is_answered || call.instant() < sa.last_sent + kRepeatInterval) return count(DropReason::kIkeBusy);
+        sa.last_sent = call.instant();
         return send(call, arrival.from, arrival.to, arrival.to_port, sa.setup->init_response);
     }
     const auto message = read_message(bytes);

@@ -32,9 +32,9 @@ inline constexpr TokenRate kInitsOfKnownPrefix{1, 8};
 inline constexpr TokenRate kInitsOfKnownPrefixes{500, 1000};
 inline constexpr std::size_t kKnownPrefixTable = 1 << 16;
 inline constexpr Duration kKnownPrefixLife = 1h;
-// Unprotected answers but the first to an IKE_SA_INIT. Cookies are let in by what they cost: in a flood, whoever comes
-// the first time waits for one.
-inline constexpr TokenRate kCookieAnswers{20'000, 20'000};
+// Unprotected answers but the first to an IKE_SA_INIT. A new site gets a cookie among a flood only if nearly all of the
+// flood do, so that this is more than a core can read. The answer is smaller than the request.
+inline constexpr TokenRate kCookieAnswers{250'000, 4096};
 inline constexpr TokenRate kUnprotectedAnswers{2000, 2000};
 
 // --- asks ------------------------------------------------------------------------------------------

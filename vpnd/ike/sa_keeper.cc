@@ -52,7 +52,7 @@ SaKeeper::SaKeeper(std::span<KeptSa> table, Lock lock) : table_(table), lock_(st
     if (magic == 0) {
         begin();
     } else if (magic == kMagic && load_le<std::uint64_t>(header.record.data() + kFormAt) == kSaForm) {
-        look_around();
+        inherit();
     } else {
         found_ = Found::kOtherForm;
     }
@@ -64,7 +64,7 @@ void SaKeeper::begin() {
     table_.front().state.store(kMagic);
 }
 
-void SaKeeper::look_around() {
+void SaKeeper::inherit() {
     const std::uint64_t used = std::clamp<std::uint64_t>(used_of(table_), 1, table_.size());
     set_used(table_, used);
     (void)lock_up_to(used);  // as far as it goes: what is there is there

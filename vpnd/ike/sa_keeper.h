@@ -71,7 +71,7 @@ class SaKeeper {
     [[nodiscard]] std::size_t kept() const { return customer_of_.size(); }
 
   private:
-    void look_around();
+    void inherit();
     void disinherit(std::uint32_t place);
     [[nodiscard]] bool lock_up_to(std::size_t places);
 

@@ -49,7 +49,7 @@ void Engine::State::want(IkeSa& sa, Wish wish) {
     // What is to go goes first.
     const bool is_urgent = wish.task == Task::kDeleteIke || wish.task == Task::kDeleteChild;
     if (is_urgent) {
-        sa.wishes.push_front(std::move(wish));
+        sa.wishes.insert(sa.wishes.begin(), std::move(wish));
     } else if (sa.wishes.size() < kMostWishes) {
         sa.wishes.push_back(std::move(wish));
     }

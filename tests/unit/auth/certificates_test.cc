@@ -101,6 +101,29 @@ TEST_CASE("files that cannot be read take the place of those that could") {
     CHECK(room.sign(kSigner).data.empty());
 }
 
+TEST_CASE("what is known of a peer's chain goes with the trust that knew it") {
+    Room room;
+    const ipc::SignAnswer signature = room.sign(kSigner);
+    const auto known_after = [&](PeerVerdict verdict) {
+        CHECK(room.verify({kTrust}, signature).verdict == verdict);
+        return room.certificates.known().size();
+    };
+    CHECK(known_after(PeerVerdict::kTrusted) == 1);
+    CHECK(known_after(PeerVerdict::kTrusted) == 1);
+    const std::string revoking = test::make_revocation_list(room.root, {&room.leaf});
+    room.certificates.put(
+        kTrust, with_files(SecretKind::kTrust, {{SecretFile::kCa, room.root.pem()}, {SecretFile::kCrl, revoking}}));
+    CHECK(room.certificates.known().size() == 0);
+    CHECK(known_after(PeerVerdict::kRevoked) == 0);
+    const test::Made another = test::make_root("Another");
+    room.certificates.put(kTrust, with_files(SecretKind::kTrust, {{SecretFile::kCa, another.pem()}}));
+    CHECK(known_after(PeerVerdict::kUnknownIssuer) == 0);
+    room.certificates.put(kTrust, with_files(SecretKind::kTrust, {{SecretFile::kCa, room.root.pem()}}));
+    CHECK(known_after(PeerVerdict::kTrusted) == 1);
+    room.certificates.drop(kTrust);
+    CHECK(room.certificates.known().size() == 0);
+}
+
 TEST_CASE("revocation lists count, and can be required") {
     Room room;
     const ipc::SignAnswer signature = room.sign(kSigner);

@@ -52,7 +52,7 @@ struct Trusting {
     }
 };
 
-Judged judge(const Peer& peer, const std::vector<const Trust*>& candidates,
+Judged judge(const Peer& peer, const std::vector<Trust*>& candidates,
              const std::function<void(PeerProof&, Buffer& data)>& change = {}) {
     const std::string pem = peer.chain.front()->key_pem();
     const auto key = crypto::SigningKey::from_pem(as_bytes(pem));
@@ -68,7 +68,7 @@ Judged judge(const Peer& peer, const std::vector<const Trust*>& candidates,
 }
 
 PeerVerdict verdict_of(const Peer& peer, const Trusting& trusting) {
-    const auto trust = trusting.read();
+    auto trust = trusting.read();
     REQUIRE(trust.has_value());
     return judge(peer, {&*trust}).verdict;
 }
@@ -105,7 +105,7 @@ const Extensions kAuthority = {{"basicConstraints", "critical,CA:TRUE"},
                                {"authorityKeyIdentifier", "keyid"}};
 
 TEST_CASE("KA4: a path to a CA of the customer's holds until its first certificate ends") {
-    const auto trust = usual().trusting.read();
+    auto trust = usual().trusting.read();
     REQUIRE(trust.has_value());
     const Judged judged = judge({{&usual().leaf}}, {&*trust});
     CHECK(judged.verdict == kTrusted);
@@ -124,7 +124,7 @@ TEST_CASE("KA2: every kind of key, and peers without a list of hashes") {
 }
 
 TEST_CASE("KA2: another key's AUTH, or one over other octets, is refused before anything else is looked at") {
-    const auto trust = usual().trusting.read();
+    auto trust = usual().trusting.read();
     REQUIRE(trust.has_value());
     const Buffer other = {1, 2, 4};
     CHECK(judge({{&usual().leaf}}, {&*trust}, [&](PeerProof& proof, Buffer&) { proof.octets = other; }).verdict ==
@@ -152,8 +152,8 @@ TEST_CASE("KA4: another customer's CA, a CA of the same name, and no CA at all v
 
 TEST_CASE("KA4: of several candidates it is the only one that the chain ends in") {
     const Made beta = test::make_root("Beta Root");
-    const auto of_acme = usual().trusting.read();
-    const auto of_beta = Trusting{{beta.pem()}}.read();
+    auto of_acme = usual().trusting.read();
+    auto of_beta = Trusting{{beta.pem()}}.read();
     REQUIRE(of_acme.has_value());
     REQUIRE(of_beta.has_value());
     const Judged judged = judge({{&usual().leaf}}, {&*of_beta, nullptr, &*of_acme});
@@ -300,7 +300,7 @@ TEST_CASE("KA5: revocation lists") {
     CHECK(with({forged}, false) == kNoRevocationList);  // its signature is wrong: somebody wrote it
     CHECK(with({old, good}, true) == kTrusted);
 
-    const auto trust = Trusting{{root.pem()}, {old}, false}.read();
+    auto trust = Trusting{{root.pem()}, {old}, false}.read();
     REQUIRE(trust.has_value());
     CHECK_FALSE(judge({{&leaf}}, {&*trust}).has_current_lists);
 
@@ -358,7 +358,7 @@ TEST_CASE("KA3: an identity is a subjectAltName of its type, or the subject") {
 }
 
 TEST_CASE("what is no certificate, is cut off or is too much is malformed") {
-    const auto trust = usual().trusting.read();
+    auto trust = usual().trusting.read();
     REQUIRE(trust.has_value());
     const Buffer whole = usual().leaf.der();
     const auto verdict = [&](std::vector<Buffer> chain) {
@@ -383,7 +383,7 @@ TEST_CASE("what is no certificate, is cut off or is too much is malformed") {
 
 TEST_CASE("a trust is made of CAs, and of files that can be read") {
     const auto problem = [](const Trusting& trusting) {
-        const auto trust = trusting.read();
+        auto trust = trusting.read();
         return trust ? std::string() : trust.error().what;
     };
     const std::string root = usual().root.pem();

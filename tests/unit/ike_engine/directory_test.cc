@@ -186,6 +186,33 @@ TEST_CASE("what was removed is not found, what was changed is found as it is now
     CHECK(fixture.find("x.example", nullptr, "203.0.113.2", "198.51.100.7").missing == Missing::kGateway);
 }
 
+TEST_CASE("a customer that changed keeps its connections, those of one identity, of many and of EAP") {
+    Fixture fixture;
+    const auto at_customer = [&](const char* peer) { return fixture.find(peer, "new.example").connection; };
+    fixture.directory.put(connection(0, kAcme, "graz@site.example"));
+    fixture.directory.put(connection(1, kAcme, "*@site.example"));
+    Connection roaming = connection(2, kAcme, "any");
+    roaming.auth = Auth::kEapTls;
+    fixture.directory.put(roaming);
+    fixture.directory.put_customer({kAcme, "acme", identity("new.example"), {}});
+    CHECK(fixture.find("graz@site.example", "acme.vpn.example.net").missing == Missing::kCustomer);
+    REQUIRE(at_customer("graz@site.example") != nullptr);
+    CHECK(at_customer("graz@site.example")->index == ConnectionIndex{0});
+    REQUIRE(at_customer("linz@site.example") != nullptr);
+    CHECK(at_customer("linz@site.example")->index == ConnectionIndex{1});
+    Claim claim;
+    claim.asked = identity("new.example");
+    claim.to = *parse_ip("198.51.100.1");
+    CHECK(fixture.directory.find_eap_hub(claim).is_there);
+    // What is removed afterwards is gone.
+    fixture.directory.remove(ConnectionIndex{0});
+    CHECK(at_customer("graz@site.example")->index == ConnectionIndex{1});
+    fixture.directory.remove(ConnectionIndex{1});
+    CHECK(at_customer("graz@site.example") == nullptr);
+    fixture.directory.remove(ConnectionIndex{2});
+    CHECK_FALSE(fixture.directory.find_eap_hub(claim).is_there);
+}
+
 TEST_CASE("the nearest name is the customer's own, and none when none is like it") {
     Fixture fixture;
     fixture.directory.put(connection(0, kAcme, "branch-lienz.example"));
