@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "config/nat_map.h"
+
 namespace warren::clients {
 
 namespace {
@@ -48,7 +50,11 @@ AddressPool::AddressPool(const config::Customer& customer) {
     if (customer.handoff)
         for (const Prefix& address : customer.handoff->addresses) take_host(address);
     for (const config::Peer& peer : customer.peers)
-        for (const Prefix& network : peer.allowed_ips) take(network);
+        for (const Prefix& network : config::stack_networks(customer, peer)) take(network);
+    for (const config::NatMap& map : customer.nat.maps) {
+        take_with_pools(map.real);
+        take_with_pools(map.mapped);
+    }
     for (const config::StaticRoute& route : customer.stack.routes) take(route.to);
     if (customer.ipsec)
         for (const config::Connection& connection : customer.ipsec->connections) take_all(connection);
@@ -58,6 +64,13 @@ void AddressPool::take_all(const config::Connection& connection) {
     for (const Prefix& network : connection.pool) take(network);
     for (const config::Child& child : config::children_of(connection))
         for (const Prefix& network : child.routes) take(network);
+}
+
+// Nobody else may have an address within it, however wide it is.
+void AddressPool::take_with_pools(const Prefix& network) {
+    take(network);
+    for (const Prefix& pool : networks_)
+        if (is_within(pool, network)) take(pool);
 }
 
 void AddressPool::take(const Prefix& network) {

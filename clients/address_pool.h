@@ -19,6 +19,7 @@ class AddressPool {
     // disabled ones.
     explicit AddressPool(const config::Customer& customer);
 
+    void take_with_pools(const Prefix& network);
     void take(const Prefix& network);
     // The lowest free address of each family that the pool has, as /32 and /128, which are taken then. kUnavailable:
     // one family has none left; kNotFound: there is no pool.

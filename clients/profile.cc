@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "config/nat_map.h"
+
 namespace warren::clients {
 
 namespace {
@@ -59,8 +61,9 @@ std::vector<Prefix> routes_of(const config::Customer& customer, const config::Pe
         for (const Prefix& address : customer.handoff->addresses) out.push_back(address.network());
     for (const config::StaticRoute& route : customer.stack.routes) out.push_back(route.to);
     for (const config::Peer& other : customer.peers) {
-        if (other.name != peer.name && other.enabled)
-            out.insert(out.end(), other.allowed_ips.begin(), other.allowed_ips.end());
+        if (other.name == peer.name || !other.enabled) continue;
+        const std::vector<Prefix> networks = config::stack_networks(customer, other);
+        out.insert(out.end(), networks.begin(), networks.end());
     }
     return without_covered(std::move(out));
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "config/ipsec.h"
+#include "config/nat_map.h"
 #include "config/schema.h"
 
 namespace warren::config {
@@ -35,13 +36,14 @@ std::string key_of(std::string_view path) {
     return out;
 }
 
-void add_peers(const Customer& customer, std::vector<NetworkList>& out) {
+void add_peers(const Customer& customer, std::deque<std::vector<Prefix>>& mapped, std::vector<NetworkList>& out) {
     std::vector<std::size_t> numbers(std::variant_size_v<Tunnel>);  // of the next peer of each kind
     for (const Peer& peer : customer.peers) {
         const std::string path = peer_path(peer, numbers[peer.tunnel.index()]++);
-        if (peer.enabled)
-            out.push_back(
-                {path + ".allowed_ips", fmt::format("peer \"{}\"", peer.name), out.size(), false, peer.allowed_ips});
+        if (!peer.enabled) continue;
+        std::span<const Prefix> networks = peer.allowed_ips;
+        if (!customer.nat.maps.empty()) networks = mapped.emplace_back(stack_networks(customer, peer));
+        out.push_back({path + ".allowed_ips", fmt::format("peer \"{}\"", peer.name), out.size(), false, networks});
     }
 }
 
@@ -70,7 +72,7 @@ void add_connections(const Ipsec& ipsec, std::vector<NetworkList>& out) {
 }  // namespace
 
 TunnelNetworks::TunnelNetworks(const Customer& customer) : customer_(customer) {
-    add_peers(customer, lists_);
+    add_peers(customer, mapped_, lists_);
     if (customer.ipsec) add_connections(*customer.ipsec, lists_);
     for (std::size_t list = 0; list < lists_.size(); ++list) {
         for (std::size_t i = 0; i < lists_[list].networks.size(); ++i) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <map>
 #include <optional>
 #include <span>
@@ -31,10 +32,13 @@ struct NetworkList {
     [[nodiscard]] std::string_view what() const { return is_connection ? "connection" : "peer"; }
 };
 
-// Of what is enabled: peers' allowed_ips, children's routes, pools. The customer must outlive it.
+// Of what is enabled: peers' allowed_ips, as the stack sees them, children's routes, pools. The customer must outlive
+// it.
 class TunnelNetworks {
   public:
     explicit TunnelNetworks(const Customer& customer);
+    TunnelNetworks(const TunnelNetworks&) = delete;
+    TunnelNetworks& operator=(const TunnelNetworks&) = delete;
 
     struct Where {
         std::size_t list;
@@ -60,6 +64,7 @@ class TunnelNetworks {
     void check_broadcast(const Prefix& prefix, Where at);
 
     const Customer& customer_;
+    std::deque<std::vector<Prefix>> mapped_;  // of peers with maps, which `lists_` refers to
     std::vector<NetworkList> lists_;
     std::map<Prefix, Where> all_;
     // While check() runs.

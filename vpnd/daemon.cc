@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "vpnd/io/clock.h"
 #include "vpnd/io/tun_device.h"
 #include "vpnd/listeners/ike/listeners.h"
 #include "vpnd/listeners/wireguard/listeners.h"
@@ -81,7 +81,7 @@ Status Daemon::start(Parts& parts, crypto::RandomSource& random) {
         [this](std::string_view customer, std::string_view peer) { return usage_.of(customer, peer); });
     services_[ipc::ListenerKind::kIke] = std::move(*ike);
     control_->set_keep_record([this](ListenerIndex listener, const control::Record& record) {
-        for (const auto& [kind, service] : services_) service->save(io::read_clock(), listener, record);
+        for (const auto& [kind, service] : services_) service->save(read_clock(), listener, record);
     });
     auto snapshots = SnapshotServer::make(std::move(parts.snapshot_listener), customers_, counters_, snapshot_);
     if (!snapshots) return with_context("snapshot listener", snapshots.error());
@@ -108,19 +108,19 @@ Status Daemon::take_over() {
     control_->hold_packets();
     keep_sessions();
     if (auto usage = std::exchange(usage_passed_, std::nullopt))
-        usage_.keep_in(io::read_clock(), usage->month, std::move(usage->file));
+        usage_.keep_in(read_clock(), usage->month, std::move(usage->file));
     WARREN_TRY(snapshot_server_->listen());
     return link_.accept_at(std::move(adoption_listener_));
 }
 
 void Daemon::run() {
     while (!stopping_) {
-        for (const epoll_event& ready : loop_.wait(until(next_deadline(), io::read_clock().instant))) {
+        for (const epoll_event& ready : loop_.wait(until(next_deadline(), read_clock().instant))) {
             if (ready.data.u64 == kSignals) stopping_ = true;
         }
         serve();
     }
-    for (const auto& [kind, service] : services_) service->flush(io::read_clock());
+    for (const auto& [kind, service] : services_) service->flush(read_clock());
     usage_.flush();
 }
 
@@ -134,7 +134,7 @@ Instant Daemon::next_deadline() const {
 
 void Daemon::serve() {
     control_->run();
-    const Now now = io::read_clock();
+    const Now now = read_clock();
     for (const auto& [kind, service] : services_) service->run(now);
     take_news();
     watch_load(now);
@@ -168,7 +168,7 @@ void Daemon::handle(ConfigLink::Event event) {
         if (!is_in_charge_) {
             usage_passed_ = std::move(*usage);
         } else {
-            usage_.keep_in(io::read_clock(), usage->month, std::move(usage->file));
+            usage_.keep_in(read_clock(), usage->month, std::move(usage->file));
         }
         return;
     }
@@ -208,9 +208,9 @@ void Daemon::commit(ConfigLink::Committed committed) {
         stopping_ = true;
         return;
     }
-    usage_.rename(io::read_clock(), renames);
+    usage_.rename(read_clock(), renames);
     usage_.note_departed(std::move(changes->departed));
-    carry_out(io::read_clock(), std::move(*changes));
+    carry_out(read_clock(), std::move(*changes));
     applying_ = Applying{committed.number, is_news};
     control_->post_barrier(++barrier_token_);
 }
@@ -371,7 +371,7 @@ void Daemon::keep_sessions_in(UniqueFd file) {
 
 void Daemon::end_succession() {
     if (!std::exchange(is_succeeding_, false)) return;
-    const auto ike_sas = ike_->end_succession(io::read_clock());
+    const auto ike_sas = ike_->end_succession(read_clock());
     const std::size_t forgotten = keeper_->forget_rest();
     log(LogLevel::kInfo, "sessions_resumed",
         {{"sessions", std::to_string(keeper_->kept())},
@@ -406,7 +406,7 @@ void Daemon::take_news() {
         }
         note_place(listener, what);
         const PeerIndex peer = std::visit([](const auto& any) { return any.peer; }, what);
-        for (const auto& [kind, service] : services_) service->note_changed(io::read_clock(), listener, peer);
+        for (const auto& [kind, service] : services_) service->note_changed(read_clock(), listener, peer);
         if (const CustomerSet::PeerRef about = customers_.find(peer); about.customer != nullptr)
             counters_.note_change(about.customer->index);
     }
@@ -420,7 +420,7 @@ void Daemon::watch_usage(Now now) {
 }
 
 void Daemon::note_place(ListenerIndex listener, const control::PeerNews& what) {
-    const WallTime now = io::read_clock().wall;
+    const WallTime now = read_clock().wall;
     if (const auto* completed = std::get_if<control::HandshakeCompleted>(&what))
         snapshot_.book().note_endpoint(completed->peer, completed->endpoint, now);
     const auto* const moved = std::get_if<control::PeerMoved>(&what);

@@ -447,7 +447,8 @@ bool CustomerSet::replace_peers(HeldCustomer& held, std::vector<ipc::PutPeer>&& 
         const bool put = is_served && (known == nullptr || which.all || !which.was_served || known->config != config);
         view_changed = view_changed || known == nullptr ||
                        known->config.settings.allowed_ips != config.settings.allowed_ips ||
-                       known->config.settings.limits != config.settings.limits || known->config.queue != config.queue;
+                       known->config.settings.limits != config.settings.limits ||
+                       known->config.settings.maps != config.settings.maps || known->config.queue != config.queue;
         if (!is_served && which.was_served && known != nullptr)
             changes.remove_peers.push_back({listener.index, index, held.index});
         for (const PeerIdentity& identity : identities_of(config)) {

@@ -7,6 +7,13 @@
 
 namespace warren::vpnd {
 
+namespace {
+bool is_sound(const ipc::PrefixMap& map) {
+    return map.real.length == map.mapped.length && map.real.address.family == map.mapped.address.family &&
+           !map.real.has_host_bits() && !map.mapped.has_host_bits();
+}
+}  // namespace
+
 UniqueFd ListenerSockets::take(const ipc::DescriptorRole& role) {
     const auto found = std::find(roles.begin(), roles.end(), role);
     if (found == roles.end()) return {};
@@ -128,6 +135,10 @@ Status Staging::take_peer(ipc::PutPeer put) {
     if (all > ipc::kMaxPrefixesPerPeer || (put.same_prefixes && all != 0)) {
         return fail(ErrorCode::kInvalid, fmt::format("customer {}: peer {} announces {} prefixes",
                                                      customer.put.settings.id, put.settings.name, all));
+    }
+    if (!std::all_of(put.settings.maps.begin(), put.settings.maps.end(), is_sound)) {
+        return fail(ErrorCode::kInvalid, fmt::format("customer {}: peer {} has a map of unequal networks",
+                                                     customer.put.settings.id, put.settings.name));
     }
     prefixes.reserve(all);
     customer.peers.push_back(std::move(put));

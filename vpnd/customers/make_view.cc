@@ -50,6 +50,29 @@ void append_limits(const HeldCustomer& customer, std::size_t queue, std::vector<
     }
 }
 
+void append_maps(const HeldPeer& peer, std::vector<dataplane::PeerMaps>& out) {
+    if (peer.config.settings.maps.empty()) return;
+    dataplane::PeerMaps& to = out.emplace_back(dataplane::PeerMaps{peer.index, {}});
+    for (const ipc::PrefixMap& map : peer.config.settings.maps) to.maps.push_back({map.real, map.mapped});
+}
+
+// Within what a line can do, whatever the message said.
+dataplane::LineSettings line_of(const ipc::LinkEmulation& emulation) {
+    const auto duration = [](std::uint64_t microseconds) {
+        const auto most = std::chrono::duration_cast<std::chrono::microseconds>(dataplane::LineSettings::kMostDelay);
+        return std::chrono::microseconds(std::min(microseconds, static_cast<std::uint64_t>(most.count())));
+    };
+    const auto part = [](std::uint32_t millionths) { return std::min(millionths, dataplane::LineSettings::kWhole); };
+    dataplane::LineSettings out;
+    out.delay = duration(emulation.delay_us);
+    out.jitter = std::min<Duration>(duration(emulation.jitter_us), out.delay);
+    out.loss = part(emulation.loss);
+    out.reorder = part(emulation.reorder);
+    out.duplicate = part(emulation.duplicate);
+    out.rate = emulation.rate;
+    return out;
+}
+
 }  // namespace
 
 std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& customer, std::size_t queue) {
@@ -68,6 +91,8 @@ std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& cus
     view->rate_down = limit.rate_down;
     view->is_blocked = limit.is_blocked;
     view->share = customer.settings.share;
+    view->emulate_up = line_of(settings.emulate_up);
+    view->emulate_down = line_of(settings.emulate_down);
     if (customer.settings.suspended) return view;
 
     std::vector<Lpm<PeerIndex>::Entry> entries;
@@ -75,6 +100,7 @@ std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& cus
     for (const HeldPeer& peer : customer.peers) {
         if (peer.config.queue == queue) {
             view->peers.push_back(peer.index);
+            append_maps(peer, view->maps);
         } else {
             view->elsewhere[peer.index] = customer.workers[peer.config.queue];
         }

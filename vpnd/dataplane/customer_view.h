@@ -9,6 +9,8 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/lpm.h"
+#include "vpnd/packet/prefix_map.h"
+#include "vpnd/turns/test_line.h"
 
 namespace warren::dataplane {
 
@@ -22,6 +24,14 @@ struct PeerLimit {
     bool operator==(const PeerLimit&) const = default;
 };
 
+// The networks of a peer that the stack sees as others.
+struct PeerMaps {
+    PeerIndex peer;  // this worker's
+    std::vector<PrefixMap> maps;
+
+    bool operator==(const PeerMaps&) const = default;
+};
+
 struct CustomerView {
     CustomerIndex index;
     std::uint64_t life = 0;  // tells it from another customer that has the index before or after it
@@ -33,7 +43,10 @@ struct CustomerView {
     std::uint64_t rate_down = 0;    // and out of it
     std::uint32_t share = 1;        // weight against other customers
     bool is_blocked = false;        // its quota is spent: no packet passes
+    LineSettings emulate_up;        // of a test link: into the stack
+    LineSettings emulate_down;      // and out of it
     std::vector<PeerLimit> limits;  // of the peers that have one
+    std::vector<PeerMaps> maps;     // likewise; allowed_ips has the networks as the stack sees them
     std::vector<PeerIndex> peers;   // its enabled peers whose sessions are this worker's
     Lpm<PeerIndex> allowed_ips;     // over all peers, also other workers': inbound source check and outbound FIB
     std::unordered_map<PeerIndex, std::uint32_t> elsewhere;  // its enabled peers of other workers, and whose they are

@@ -309,12 +309,18 @@ void Inbound::deliver(Instant now, const Candidate& message, Output& out) {
         return customer.drops.add(DropReason::kSelectorMismatch);
     if (const auto allowed = check_source(*inner, *message.peer, customer); !allowed)
         return customer.drops.add(allowed.error());
-    if (customer.is_limited && !admit(now, *inner, *message.peer, customer)) return;
+    if (customer.is_treated && !treat(now, *inner, *message.peer, customer)) return;
     pass_on(customer, message.peer->index, message.session->framing, *inner, out);
 }
 
-// The peer's rate, then its customer's. False: it waits, or was dropped.
-[[gnu::noinline]] bool Inbound::admit(Instant now, const InnerPacket& inner, const Peer& peer, Customer& customer) {
+// What only some customers' packets meet. False: it waits, or was dropped.
+[[gnu::noinline]] bool Inbound::treat(Instant now, const InnerPacket& inner, const Peer& peer, Customer& customer) {
+    if (peer.maps != nullptr) translate_from_peer(*peer.maps, inner);
+    return admit(now, inner, peer, customer);
+}
+
+// The peer's rate, then its customer's, then the test link. False: it waits, or was dropped.
+bool Inbound::admit(Instant now, const InnerPacket& inner, const Peer& peer, Customer& customer) {
     PeerRates* const rates = peer.rates;
     if (customer.view->is_blocked || (rates != nullptr && rates->is_blocked)) {
         customer.drops.add(DropReason::kQuotaSpent);
@@ -327,27 +333,33 @@ void Inbound::deliver(Instant now, const Candidate& message, Output& out) {
                              DropReason::kPeerRateUpExceeded);
         return false;
     }
-    if (customer.inbound.pass(now, packet.size())) return true;
-    roster_.shaping.wait(customer, customer.inbound, hash_of(inbound_flow(inner)), copy(), DropReason::kRateUpExceeded);
+    if (!customer.inbound.pass(now, packet.size())) {
+        roster_.shaping.wait(customer, customer.inbound, hash_of(inbound_flow(inner)), copy(),
+                             DropReason::kRateUpExceeded);
+        return false;
+    }
+    if (customer.link == nullptr || customer.link->up.is_clear()) return true;
+    roster_.shaping.hold(now, customer, customer.link->up, copy());
     return false;
 }
 
 // A peer, or all of its sessions, may have gone meanwhile: what it sent before goes with them.
 void Inbound::release(Instant now, Customer& customer, Output& out) {
     released_.clear();
-    while (released_.size() < kBatch) {
+    std::size_t moved = 0;  // also those that go no further than onto the test link
+    for (; moved < kBatch; ++moved) {
         auto packet = roster_.shaping.pop(now, customer, customer.inbound);
         if (!packet) break;
-        release(customer, std::move(*packet), out);
+        leave_rates(now, customer, std::move(*packet), out);
     }
     std::size_t at = 0;
-    for (; at < customer.waiting.size() && released_.size() < kBatch; ++at) {
+    for (; at < customer.waiting.size() && moved < kBatch; ++at) {
         PeerRates* const rates = customer.waiting[at];
-        while (released_.size() < kBatch) {
+        for (; moved < kBatch; ++moved) {
             auto packet = roster_.shaping.pop(now, customer, rates->inbound);
             if (!packet) break;
             if (customer.inbound.pass(now, packet->size)) {
-                release(customer, std::move(*packet), out);
+                leave_rates(now, customer, std::move(*packet), out);
             } else if (const auto inner = InnerPacket::parse(packet->bytes)) {
                 const std::uint32_t flow = hash_of(inbound_flow(*inner));
                 roster_.shaping.wait(customer, customer.inbound, flow, std::move(*packet), DropReason::kRateUpExceeded);
@@ -357,7 +369,18 @@ void Inbound::release(Instant now, Customer& customer, Output& out) {
     // Those that were not reached come first the next time.
     std::rotate(customer.waiting.begin(), customer.waiting.begin() + static_cast<std::ptrdiff_t>(at),
                 customer.waiting.end());
+    moved = released_.size();
+    for (; customer.link != nullptr && moved < kBatch; ++moved) {
+        auto packet = roster_.shaping.pop(now, customer, customer.link->up);
+        if (!packet) break;
+        release(customer, std::move(*packet), out);
+    }
     coalescer_.finish(out);
+}
+
+void Inbound::leave_rates(Instant now, Customer& customer, Shaper::Packet packet, Output& out) {
+    if (customer.link == nullptr || customer.link->up.is_clear()) return release(customer, std::move(packet), out);
+    roster_.shaping.hold(now, customer, customer.link->up, std::move(packet));
 }
 
 void Inbound::release(Customer& customer, Shaper::Packet packet, Output& out) {
@@ -366,20 +389,28 @@ void Inbound::release(Customer& customer, Shaper::Packet packet, Output& out) {
     const Session* const session = is_its ? roster_.find(peer->sessions.front()) : nullptr;
     const auto inner = InnerPacket::parse(packet.bytes);
     if (session == nullptr || !inner) return customer.drops.add(DropReason::kSessionExpired);
+    // On a test link it may have been for 20 seconds: what was decided meanwhile holds.
+    if (!customer.is_source_of(inner->source(), peer->index)) return customer.drops.add(DropReason::kSourceNotAllowed);
+    if (peer->rates != nullptr && peer->rates->is_blocked) return customer.drops.add(DropReason::kQuotaSpent);
     released_.push_back(std::move(packet));
     pass_on(customer, peer->index, session->framing, *inner, out);
 }
 
 // The longest prefix over all peers of the customer must lead to this one: a source within this peer's prefixes that
-// belongs to another peer's longer one is refused (conformance D4).
+// belongs to another peer's longer one is refused (conformance D4). Of a peer whose networks are mapped the source is
+// one of the real ones, and stands for the mapped one, which the peer itself may not use.
 Checked<void> Inbound::check_source(const InnerPacket& inner, Peer& peer, const Customer& customer) {
     const IpAddress source = inner.source();
     if (peer.last_source_of == customer.prefixes_version && peer.last_source == source) return {};
     if (is_martian_source(source)) return drop(DropReason::kSourceMartian);
     const CustomerView& view = *customer.view;
-    const auto is_source = [&](const Prefix& own) { return own.address == source; };
+    const auto mapped = peer.maps == nullptr ? std::nullopt : mapped_of(*peer.maps, source);
+    const IpAddress seen = mapped.value_or(source);
+    if (mapped && is_martian_source(seen)) return drop(DropReason::kSourceMartian);
+    const bool is_disguised = !mapped && peer.maps != nullptr && real_of(*peer.maps, source);
+    const auto is_source = [&](const Prefix& own) { return own.address == seen; };
     if (std::any_of(view.addresses.begin(), view.addresses.end(), is_source)) return drop(DropReason::kSourceIsStack);
-    if (!customer.is_source_of(source, peer.index)) {
+    if (is_disguised || !customer.is_source_of(seen, peer.index)) {
         ++peer.sources_refused;
         peer.source_refused = source;
         return drop(DropReason::kSourceNotAllowed);

@@ -43,8 +43,8 @@ class Inbound {
     void sort(Instant now, std::span<const Train> trains, std::vector<CustomerTrain>& out) const;
     // What `out` refers to lives in the trains' bytes.
     void process(Instant now, std::span<const Train> trains, Output& out);
-    // Packets that waited for their customer's rate and may go now, some of them. What `out` refers to is good until
-    // the next call.
+    // Packets that waited for their customer's rate, or on its test link, and may go now. What `out` refers to is good
+    // until the next call.
     void release(Instant now, Customer& customer, Output& out);
 
   private:
@@ -86,7 +86,9 @@ class Inbound {
     void note_received(Instant now, const Candidate& message, bool newest, Output& out);
     void confirm(Instant now, Session& session, Peer& peer, Customer& customer, Output& out);
     void deliver(Instant now, const Candidate& message, Output& out);
+    [[nodiscard]] bool treat(Instant now, const InnerPacket& inner, const Peer& peer, Customer& customer);
     [[nodiscard]] bool admit(Instant now, const InnerPacket& inner, const Peer& peer, Customer& customer);
+    void leave_rates(Instant now, Customer& customer, Shaper::Packet packet, Output& out);
     void release(Customer& customer, Shaper::Packet packet, Output& out);
     void pass_on(const Customer& customer, PeerIndex peer, const Framing& framing, const InnerPacket& inner,
                  Output& out);

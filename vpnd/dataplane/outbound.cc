@@ -64,7 +64,7 @@ void Outbound::release(Instant now, Customer& customer, Output& out) {
     for (std::size_t i = 0; i < kReleased && available() > 0; ++i) {
         auto waiting = roster_.shaping.pop(now, customer, customer.outbound);
         if (!waiting) break;
-        release(now, customer, waiting->bytes, out);
+        leave_rates(now, customer, std::move(*waiting), out);
     }
     std::size_t at = 0;
     for (; at < customer.waiting.size() && available() > 0; ++at) {
@@ -73,7 +73,7 @@ void Outbound::release(Instant now, Customer& customer, Output& out) {
             auto waiting = roster_.shaping.pop(now, customer, rates->outbound);
             if (!waiting) break;
             if (customer.outbound.pass(now, waiting->size)) {
-                release(now, customer, waiting->bytes, out);
+                leave_rates(now, customer, std::move(*waiting), out);
             } else if (const auto packet = SuperPacket::parse(waiting->bytes)) {
                 const std::uint32_t flow = hash_of(outbound_flow(packet->inner()));
                 roster_.shaping.wait(customer, customer.outbound, flow, std::move(*waiting),
@@ -84,6 +84,16 @@ void Outbound::release(Instant now, Customer& customer, Output& out) {
     // Those that were not reached come first the next time.
     std::rotate(customer.waiting.begin(), customer.waiting.begin() + static_cast<std::ptrdiff_t>(at),
                 customer.waiting.end());
+    for (std::size_t i = 0; customer.link != nullptr && i < kReleased && available() > 0; ++i) {
+        auto held = roster_.shaping.pop(now, customer, customer.link->down);
+        if (!held) break;
+        release(now, customer, held->bytes, out);
+    }
+}
+
+void Outbound::leave_rates(Instant now, Customer& customer, Shaper::Packet packet, Output& out) {
+    if (customer.link == nullptr || customer.link->down.is_clear()) return release(now, customer, packet.bytes, out);
+    roster_.shaping.hold(now, customer, customer.link->down, std::move(packet));
 }
 
 void Outbound::release(Instant now, Customer& customer, MutableBytes waited, Output& out) {
@@ -95,9 +105,18 @@ void Outbound::release(Instant now, Customer& customer, MutableBytes waited, Out
     send_or_stage<Rate::kPaid>(now, *packet, *peer, customer, out);
 }
 
+// One test for all packets of a read: most customers' packets meet nothing of what is only for some.
 template <Outbound::Rate rate>
 void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session,
                     Output& out) {
+    const bool is_treated = rate == Rate::kToCharge ? customer.is_treated : peer.maps != nullptr;
+    is_treated ? send_as<rate, true>(now, packet, peer, customer, session, out)
+               : send_as<rate, false>(now, packet, peer, customer, session, out);
+}
+
+template <Outbound::Rate rate, bool is_treated>
+void Outbound::send_as(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session,
+                       Output& out) {
     const CustomerView& view = *customer.view;
     const Framing& framing = session.framing;
     std::size_t size = packet.largest();
@@ -109,7 +128,6 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
     std::size_t padded = framing.padded_size(size, view.mtu);  // of all but a shorter last one
     std::size_t message = padded + framing.overhead;
     if (message * packet.count() > session.bytes_left()) return hold(now, packet, peer, customer, out);
-    const bool may_wait = rate == Rate::kToCharge && customer.is_limited;
     std::size_t bytes = 0;
     std::size_t sent = 0;
     for (; sent < packet.count(); ++sent) {
@@ -118,13 +136,16 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
             padded = framing.padded_size(size, view.mtu);
             message = padded + framing.overhead;
         }
-        if (may_wait && !admit(now, packet, sent, size, peer, customer)) break;
+        if constexpr (is_treated && rate == Rate::kToCharge) {
+            if (!admit(now, packet, sent, size, peer, customer)) break;
+        }
         std::uint8_t* const text = egress_.append(now, peer, session, traffic_class, padded, out);
         if (text == nullptr) {
             customer.drops.add(DropReason::kBuffersExhausted, packet.count() - sent);
             break;
         }
         packet.write(sent, text);
+        if constexpr (is_treated) translate({text, size}, peer);
         framing.pad(text, size, padded);
         bytes += message;
     }
@@ -135,8 +156,14 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
         (void)reports_.ask_for_session(now, peer, {peer.index, std::nullopt, session.local_id}, out);
 }
 
-// The one of number `at`, of this size: the peer's rate, then its customer's. False: it and those behind it wait, or
-// were dropped.
+// The last that becomes of a packet: whoever looks at it before sees what the stack sees.
+void Outbound::translate(MutableBytes packet, const Peer& peer) {
+    if (peer.maps == nullptr) return;
+    if (const auto inner = InnerPacket::parse(packet)) translate_to_peer(*peer.maps, *inner);
+}
+
+// The one of number `at`, of this size: the peer's rate, then its customer's, then the test link. False: it and those
+// behind it wait, or were dropped.
 [[gnu::noinline]] bool Outbound::admit(Instant now, const SuperPacket& packet, std::size_t at, std::size_t size,
                                        const Peer& peer, Customer& customer) {
     PeerRates* const rates = peer.rates;
@@ -144,23 +171,35 @@ void Outbound::send(Instant now, const SuperPacket& packet, Peer& peer, Customer
         customer.drops.add(DropReason::kQuotaSpent, packet.count() - at);
         return false;
     }
-    if (rates != nullptr && !rates->outbound.pass(now, size)) {
-        wait(packet, at, customer, rates);
-        return false;
+    for (;;) {
+        if (rates != nullptr && !rates->outbound.pass(now, size)) {
+            wait(packet, at, customer, rates);
+            return false;
+        }
+        if (!customer.outbound.pass(now, size)) {
+            wait(packet, at, customer, nullptr);
+            return false;
+        }
+        if (customer.link == nullptr || customer.link->down.is_clear()) return true;
+        roster_.shaping.hold(now, customer, customer.link->down, copy_of(packet, at));
+        if (++at == packet.count()) return false;
+        size = packet.size_of(at);
     }
-    if (customer.outbound.pass(now, size)) return true;
-    wait(packet, at, customer, nullptr);
-    return false;
 }
 
-// Those from number `first` on, laid out like reads from a TUN, so that they are sent the same way later. For `rates`,
-// or the customer's rate where that is null.
+// Laid out like a read from a TUN, so that it is sent the same way later.
+Shaper::Packet Outbound::copy_of(const SuperPacket& packet, std::size_t number) {
+    const std::size_t size = packet.size_of(number);
+    Shaper::Packet copy{{}, StagedPacket(kOffloadHeaderSize + size), size};
+    packet.write(number, copy.bytes.data() + kOffloadHeaderSize);
+    return copy;
+}
+
+// Those from number `first` on, for `rates`, or the customer's rate where that is null.
 void Outbound::wait(const SuperPacket& packet, std::size_t first, Customer& customer, PeerRates* rates) {
     const std::uint32_t flow = hash_of(outbound_flow(packet.inner()));
     for (std::size_t i = first; i < packet.count(); ++i) {
-        const std::size_t size = packet.size_of(i);
-        Shaper::Packet copy{{}, StagedPacket(kOffloadHeaderSize + size), size};
-        packet.write(i, copy.bytes.data() + kOffloadHeaderSize);
+        Shaper::Packet copy = copy_of(packet, i);
         if (rates != nullptr) {
             roster_.shaping.wait(customer, *rates, rates->outbound, flow, std::move(copy),
                                  DropReason::kPeerRateDownExceeded);

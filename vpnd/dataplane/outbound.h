@@ -18,7 +18,7 @@ class Outbound {
 
     // One read of the customer's TUN, offload header first.
     void process(Instant now, CustomerIndex customer, MutableBytes super_packet, Output& out);
-    // Packets that waited for their customer's rate and may go now, some of them.
+    // Packets that waited for their customer's rate, or were on its test link, and may go now, some of them.
     void release(Instant now, Customer& customer, Output& out);
     // Packets that waited go out on the sessions that are there now; the others go on waiting.
     void flush_staged(Instant now, Peer& peer, Customer& customer, Output& out);
@@ -35,9 +35,14 @@ class Outbound {
     void send_or_stage(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Output& out);
     template <Rate rate>
     void send(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session, Output& out);
+    template <Rate rate, bool is_treated>
+    void send_as(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Session& session, Output& out);
     [[nodiscard]] bool admit(Instant now, const SuperPacket& packet, std::size_t at, std::size_t size, const Peer& peer,
                              Customer& customer);
+    static void translate(MutableBytes packet, const Peer& peer);
+    [[nodiscard]] static Shaper::Packet copy_of(const SuperPacket& packet, std::size_t number);
     void wait(const SuperPacket& packet, std::size_t first, Customer& customer, PeerRates* rates);
+    void leave_rates(Instant now, Customer& customer, Shaper::Packet packet, Output& out);
     void release(Instant now, Customer& customer, MutableBytes waited, Output& out);
     void hold(Instant now, const SuperPacket& packet, Peer& peer, Customer& customer, Output& out);
     void stage(const SuperPacket& packet, Peer& peer, Customer& customer);

@@ -16,6 +16,7 @@
 #include "vpnd/turns/meter.h"
 #include "vpnd/turns/policer.h"
 #include "vpnd/turns/shaper.h"
+#include "vpnd/turns/test_line.h"
 
 namespace warren::dataplane {
 
@@ -76,6 +77,7 @@ struct Peer {
     TrafficCounters traffic_before;  // of `traffic`, that of others who had the peer before (CountAnew)
     std::unique_ptr<BoundedQueue<StagedPacket>> staged;  // only while packets wait
     PeerRates* rates = nullptr;                          // null: only the customer's apply. Of Customer::rates
+    const std::vector<PrefixMap>* maps = nullptr;        // of its networks; null: none. Of CustomerView::maps
     std::uint64_t sources_refused = 0;                   // packets whose source is not the peer's
     IpAddress source_refused;                            // of the latest
 
@@ -117,9 +119,10 @@ struct Customer {
     Policer admission;  // network to stack, before decryption
     Shaper inbound;     // network to stack, opened packets
     Shaper outbound;
-    // Whether a packet may have to wait, or may not pass: else there is neither a rate nor a quota that is spent. May
-    // be true without need.
-    bool is_limited = false;
+    // Whether more becomes of packets than that they are checked and passed on: they may have to wait for a rate, not
+    // pass at all, be held by a test link or be translated. May be true without need.
+    bool is_treated = false;
+    std::unique_ptr<TestLink> link;                 // null: it is no test link
     std::vector<std::unique_ptr<PeerRates>> rates;  // of its peers that have some
     std::vector<PeerRates*> waiting;                // of these, those for which packets wait
     Instant release_at = kNever;                    // when Shaping looks at its packets that wait
@@ -127,6 +130,10 @@ struct Customer {
     std::size_t shaped_bytes = 0;  // of memory, of all packets that wait for a rate
     Joining joining;               // what its TUN takes
 
+    [[nodiscard]] bool needs_treatment() const {
+        return inbound.limits() || outbound.limits() || !rates.empty() || view->is_blocked || link != nullptr ||
+               !view->maps.empty();
+    }
     // The peer that packets to this address are sent to: the longest prefix of all its peers says. Null: none.
     [[nodiscard]] const PeerIndex* peer_for(const IpAddress& address) const {
         return live_prefixes.empty() ? view->allowed_ips.find(address) : find_peer(address);

@@ -65,9 +65,31 @@ void Roster::put_limits(Customer& customer, const CustomerView* before) {
     if (!view.limits.empty() || (before != nullptr && !before->limits.empty())) put_peer_limits(customer);
     if (view.suspended) shaping.drop(customer, DropReason::kCustomerSuspended);
     if (view.is_blocked) shaping.drop(customer, DropReason::kQuotaSpent);
-    customer.is_limited =
-        customer.inbound.limits() || customer.outbound.limits() || !customer.rates.empty() || view.is_blocked;
+    put_link(customer);
+    put_maps(customer, before);
+    customer.is_treated = customer.needs_treatment();
     shaping.arm(customer);
+}
+
+// What is on its lines stays there, until they are empty.
+void Roster::put_link(Customer& customer) {
+    const CustomerView& view = *customer.view;
+    const bool is_link = view.emulate_up != LineSettings{} || view.emulate_down != LineSettings{};
+    if (customer.link == nullptr && is_link) customer.link = std::make_unique<TestLink>(view.life);
+    if (customer.link == nullptr) return;
+    customer.link->up.set(view.emulate_up);
+    customer.link->down.set(view.emulate_down);
+}
+
+void Roster::put_maps(Customer& customer, const CustomerView* before) {
+    const auto put = [&](PeerIndex index, const std::vector<PrefixMap>* maps) {
+        if (Peer* const peer = find(index); peer != nullptr && peer->customer == customer.view->index)
+            peer->maps = maps;
+    };
+    if (before != nullptr) {
+        for (const PeerMaps& one : before->maps) put(one.peer, nullptr);
+    }
+    for (const PeerMaps& one : customer.view->maps) put(one.peer, &one.maps);
 }
 
 // Those that stay keep what they owe and what waits.

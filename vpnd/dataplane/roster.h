@@ -85,6 +85,9 @@ class Roster {
     // The customer's rates and those of its peers, as its view says.
     void put_limits(Customer& customer, const CustomerView* before);
     void put_peer_limits(Customer& customer);
+    void put_link(Customer& customer);
+    // `before`: the view until now, null for a new customer.
+    void put_maps(Customer& customer, const CustomerView* before);
     // Here or with another worker.
     [[nodiscard]] bool has_peer(const Customer& customer, PeerIndex peer) const;
     // Its live prefixes are changed by `change`.

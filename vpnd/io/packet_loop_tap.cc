@@ -23,6 +23,19 @@ std::optional<DropReason> counted_since(const Counts& before, const DataPlaneDro
     return std::nullopt;
 }
 
+// How many packets a test link lost meanwhile.
+std::uint64_t lost_on_link(const Counts& before, const DataPlaneDrops* now) {
+    std::uint64_t out = 0;
+    for (const DropReason reason : {DropReason::kEmulatedLoss, DropReason::kEmulatedQueueFull}) {
+        if (now != nullptr) out += now->all()[index_of(reason)] - before[index_of(reason)];
+    }
+    return out;
+}
+
+bool is_of_link(std::optional<DropReason> reason) {
+    return reason == DropReason::kEmulatedLoss || reason == DropReason::kEmulatedQueueFull;
+}
+
 // The message was authentic when it was dropped for this reason, so what lies in its place is what was in it.
 bool was_opened(DropReason reason) {
     switch (reason) {
@@ -33,6 +46,8 @@ bool was_opened(DropReason reason) {
         case DropReason::kSourceMartian:
         case DropReason::kSourceIsStack:
         case DropReason::kSourceNotAllowed:
+        case DropReason::kEmulatedLoss:
+        case DropReason::kEmulatedQueueFull:
         case DropReason::kTunWriteFailed: return true;
         default: return false;
     }
@@ -88,13 +103,15 @@ void PacketLoop::receive_tapped(const dataplane::Train& train) {
         out_.tun_writes.begin(), out_.tun_writes.end(),
         [&](const dataplane::TunWrite& write) { return write.customer == customer && is_in_place(write.first.bytes); });
     TapRecord record;
-    if (is_wanted && its_write != out_.tun_writes.end()) record.inner = its_write->first.bytes;
+    const bool has_write = is_wanted && its_write != out_.tun_writes.end();
+    if (has_write) record.inner = its_write->first.bytes;
     tell_sent();  // packets that waited for the session that this one confirmed
     deliver(std::span(&train, 1));
     if (!is_wanted) return;
 
-    const auto reason =
+    auto reason =
         counted_since(before, pipeline_.drops(customer), DropReason::kDatagramMalformed, DropReason::kTunWriteFailed);
+    if (has_write && is_of_link(reason)) reason.reset();  // one was lost that had waited for this one's session
     // Else what lies in the place of its text is still sealed, whoever sent it.
     const bool is_authentic = received_of(pipeline_.traffic(sender->peer)) != received;
     const bool waits = is_authentic && !reason && record.inner.empty() && !sender->text.empty();
@@ -105,7 +122,7 @@ void PacketLoop::receive_tapped(const dataplane::Train& train) {
     }
     record.is_drop = reason.has_value();
     record.note = reason                 ? name_of(*reason)
-                  : waits                ? "waits for the rate"
+                  : waits                ? "waits for the rate or on the test link"
                   : sender->text.empty() ? "keepalive"
                   : record.inner.empty() ? "was not opened"
                                          : "";
@@ -208,12 +225,19 @@ void PacketLoop::send_tapped(MutableBytes super_packet) {
 
     auto reason =
         counted_since(before, pipeline_.drops(customer), DropReason::kOffloadHeaderInvalid, DropReason::kUplinkRefused);
-    for (const DropReason one : {DropReason::kCustomerSuspended, DropReason::kQuotaSpent}) {
+    for (const DropReason one : {DropReason::kCustomerSuspended, DropReason::kQuotaSpent, DropReason::kEmulatedLoss,
+                                 DropReason::kEmulatedQueueFull}) {
         if (!reason) reason = counted_since(before, pipeline_.drops(customer), one, one);
     }
+    // Which ones of a super-packet a test link lost is not known.
+    const std::uint64_t lost = is_of_link(reason) ? lost_on_link(before, pipeline_.drops(customer)) : 0;
+    if (lost < count && is_of_link(reason)) reason.reset();
     // These two drop the oldest that wait, and the last of the read wait now.
     const std::size_t staged = reason == DropReason::kStagedOverflow ? pipeline_.staged(peer) : 0;
-    const std::string older = reason ? "waits; an older one was dropped: " + std::string(name_of(*reason)) : "";
+    const std::string why_waits =
+        reason     ? "waits; an older one was dropped: " + std::string(name_of(*reason))
+        : lost > 0 ? "waits; the test link lost " + std::to_string(lost) + " of " + std::to_string(count)
+                   : "waits";
     std::vector<std::uint8_t> segment;
     for (std::size_t i = 0; i < count; ++i) {
         TapRecord record;
@@ -228,7 +252,7 @@ void PacketLoop::send_tapped(MutableBytes super_packet) {
         // Of a train that the kernel refused all are told as dropped.
         record.is_drop = reason && !waits && (!is_sealed || reason == DropReason::kUplinkRefused);
         if (record.is_drop) record.note = name_of(*reason);
-        if (waits) record.note = reason ? std::string_view(older) : "waits";
+        if (waits) record.note = why_waits;
         if (packet) {
             segment.resize(packet->size_of(i));
             packet->write(i, segment.data());

@@ -25,9 +25,9 @@ std::vector<ipc::DropCount> occurred(std::span<const std::uint64_t> drops) {
 // What a message carries.
 ipc::PeerSettings shown_of(const ipc::PeerSettings& all) {
     if (all.allowed_ips.size() <= ipc::PeerSnapshot::kMostPrefixes) return all;
-    const auto first = all.allowed_ips.begin();
-    return {all.name,     all.listener, {first, first + ipc::PeerSnapshot::kMostPrefixes},
-            all.endpoint, all.expires,  all.limits};
+    ipc::PeerSettings out = all;
+    out.allowed_ips.resize(ipc::PeerSnapshot::kMostPrefixes);
+    return out;
 }
 
 control::PeerStatus status_of(const io::ControlWorker& control, const HeldPeer& peer) {

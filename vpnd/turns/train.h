@@ -24,9 +24,6 @@ struct Train {
     // From the start of one datagram to the start of the next; not 0 unless the train is empty.
     [[nodiscard]] std::size_t stride() const { return segment_size == 0 ? bytes.size() : segment_size; }
     [[nodiscard]] std::size_t count() const { return bytes.empty() ? 0 : (bytes.size() + stride() - 1) / stride(); }
-    [[nodiscard]] MutableBytes datagram_at(std::size_t offset) const {
-        return bytes.subspan(offset, std::min(stride(), bytes.size() - offset));
-    }
 };
 
 // A packet that arrived at a data worker that does not own it: datagrams whose receiver index names another worker, or

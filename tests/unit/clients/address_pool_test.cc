@@ -53,6 +53,17 @@ TEST_CASE("no device gets what the stack or any peer has, nor a network's own ad
     CHECK(next(pool) == "the pool has no free IPv4 address left; clients.pool takes more networks");
 }
 
+TEST_CASE("no device gets an address within a network that is mapped, nor within what it is mapped to") {
+    config::Customer one = customer({"10.0.0.1/16"}, {"10.0.0.248/29", "10.101.1.0/24", "10.9.0.0/24"});
+    add_peer(one, {"10.0.0.252/31"});
+    one.peers.back().name = "graz";
+    one.nat.maps.push_back({"graz", prefix("10.0.0.250/31"), prefix("10.9.0.0/31")});
+    one.nat.maps.push_back({"graz", prefix("10.0.0.252/30"), prefix("10.101.0.0/16")});
+    AddressPool pool(one);
+    CHECK(next(pool) == "10.0.0.249/32");
+    CHECK(next(pool) == "10.9.0.2/32");  // neither 10.0.0.250 to 255 nor any of 10.101.1.0/24
+}
+
 TEST_CASE("no device gets what is leased to clients of IPsec, or routed to a site or a router") {
     config::Customer one = customer({"10.0.0.1/28"});
     one.stack.routes.push_back({prefix("10.0.0.2/32"), prefix("10.0.0.1/32").address});

@@ -48,6 +48,9 @@ void Rig::put(const CustomerSpec& spec) {
     view->rate_down = spec.rate_down;
     view->limits = spec.limits;
     view->is_blocked = spec.is_blocked;
+    view->emulate_up = spec.emulate_up;
+    view->emulate_down = spec.emulate_down;
+    view->maps = spec.maps;
     for (const char* address : spec.addresses) view->addresses.push_back(*parse_prefix(address));
     std::vector<Lpm<PeerIndex>::Entry> entries;
     for (const PeerSpec& peer : spec.peers) {

@@ -48,6 +48,9 @@ class Rig {
         std::uint64_t rate_down = 0;
         std::vector<PeerLimit> limits = {};
         bool is_blocked = false;
+        LineSettings emulate_up = {};
+        LineSettings emulate_down = {};
+        std::vector<PeerMaps> maps = {};
     };
     void put(const CustomerSpec& spec);
 

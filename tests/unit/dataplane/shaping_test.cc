@@ -80,4 +80,47 @@ TEST_CASE("what leaves or is dropped is given back to its customer") {
     CHECK(one.customer.waiting.empty());
 }
 
+TEST_CASE("a customer is noted once, however often it is armed while a packet is far from due") {
+    Shaping shaping;
+    Flooder one(0, 0);
+    one.customer.link = std::make_unique<TestLink>(1);
+    one.customer.link->up.set({.delay = std::chrono::seconds(10)});
+    one.customer.link->down.set({.delay = std::chrono::milliseconds(1)});
+    Instant now{1'000'000'000'000};
+    const Instant last = now + std::chrono::seconds(10);
+    const auto find = [&](CustomerIndex) { return &one.customer; };
+    shaping.hold(now, one.customer, one.customer.link->up, Flooder::packet());
+    for (int i = 0; i < 1'000; ++i) {
+        shaping.hold(now, one.customer, one.customer.link->down, Flooder::packet());
+        CHECK(shaping.armed() == 1);
+        now = now + std::chrono::milliseconds(1);
+        REQUIRE(shaping.next_due(now, find));
+        CHECK(shaping.pop(now, one.customer, one.customer.link->down));
+        shaping.arm(one.customer);
+        CHECK(shaping.armed() == 1);
+        CHECK(shaping.next_deadline() == last);
+    }
+    CHECK(!shaping.next_due(last - std::chrono::milliseconds(1), find));
+    REQUIRE(shaping.next_due(last, find));
+    CHECK(shaping.pop(last, one.customer, one.customer.link->up));
+    shaping.arm(one.customer);
+    CHECK(shaping.armed() == 0);
+    CHECK(shaping.next_deadline() == kNever);
+}
+
+TEST_CASE("what is dropped from test links leaves their room to others") {
+    Shaping shaping;
+    const Instant now{1'000'000'000'000};
+    for (std::uint32_t i = 0; i < 20; ++i) {
+        Flooder one(i, 0);
+        one.customer.link = std::make_unique<TestLink>(i);
+        one.customer.link->up.set({.delay = std::chrono::seconds(10)});
+        for (int packet = 0; packet < 5'000; ++packet)
+            shaping.hold(now, one.customer, one.customer.link->up, Flooder::packet());
+        CHECK(one.customer.drops.of(DropReason::kEmulatedQueueFull) == 0);
+        shaping.drop(one.customer, DropReason::kCustomerSuspended);
+        CHECK(one.customer.drops.of(DropReason::kCustomerSuspended) == 5'000);
+    }
+}
+
 }  // namespace warren::dataplane::test

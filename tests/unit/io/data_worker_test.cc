@@ -140,9 +140,10 @@ TEST_CASE("a TCP stream arrives whole, in super-packets") {
         // Nothing was refused but the router solicitations of the stack, which no peer is there for.
         const auto all = std::accumulate(report->drops.begin(), report->drops.end(), std::uint64_t{0});
         CHECK(all == report->drops[static_cast<std::size_t>(DropReason::kNoPeerForDestination)]);
-        // The stack was given far fewer packets than came through the tunnel.
+        // The stack was given far fewer packets than came through the tunnel. How many arrive at once depends on how
+        // fast all this runs: 23 and more, under the thread sanitizer 3.
         const std::uint64_t writes = tunnel.stack(1).packets_received();
-        CHECK(writes * 4 < report->peers[0].rx_packets);
+        CHECK(writes * 2 < report->peers[0].rx_packets);
     }
 }
 

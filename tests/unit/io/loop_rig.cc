@@ -142,6 +142,7 @@ void LoopRig::put(std::uint32_t customer, std::uint32_t share, bool has_session)
         view->life = put.life;
         view->share = share;
         view->rate_up = view->rate_down = rate_;
+        view->emulate_down = down_;
         view->addresses = {Prefix{stack_of(customer), 16}};
         view->peers = {peer_of(customer, i)};
         view->allowed_ips = Lpm<PeerIndex>(prefixes);

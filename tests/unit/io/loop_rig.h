@@ -47,6 +47,8 @@ class LoopRig {
     void put(std::uint32_t customer, std::uint32_t share = 1, bool has_session = true);
     // Of the customers that are put from now on, bits a second each way; 0: none.
     void set_rate(std::uint64_t rate) { rate_ = rate; }
+    // They are test links: what happens to packets out of the stack.
+    void set_line(const dataplane::LineSettings& down) { down_ = down; }
     // What their TUNs take.
     void set_joining(dataplane::Joining joining) { joining_ = joining; }
     void install(std::uint32_t customer);
@@ -134,6 +136,7 @@ class LoopRig {
     std::vector<Served> served_;
     bool records_ = true;
     std::uint64_t rate_ = 0;
+    dataplane::LineSettings down_;
     dataplane::Joining joining_{.tcp = true, .udp = false};
     std::unique_ptr<TransferExchange> exchange_;
     std::vector<std::unique_ptr<Worker>> workers_;

@@ -156,6 +156,61 @@ TEST_CASE("a packet that pushes out the oldest one is told as one that waits") {
     CHECK(sink->told.back().note == "waits; an older one was dropped: staged_overflow");
 }
 
+// Of `count` segments of 100 bytes, as a TUN hands it over (virtio 1.1 §5.1.6).
+Octets super_packet(std::size_t count) {
+    constexpr std::size_t kHeaders = 40;
+    Octets out(dataplane::kOffloadHeaderSize + kHeaders + 100 * count);
+    out[0] = 1;  // needs a checksum
+    out[1] = 1;  // TCP over IPv4
+    store_le(out.data() + 2, std::uint16_t{kHeaders});
+    store_le(out.data() + 4, std::uint16_t{100});
+    store_le(out.data() + 6, std::uint16_t{20});
+    store_le(out.data() + 8, std::uint16_t{16});
+    const Octets headers = LoopRig::packet_out(0, 0, 0);
+    std::uint8_t* const ip = out.data() + dataplane::kOffloadHeaderSize;
+    std::copy_n(headers.begin(), 20, ip);
+    store_be(ip + 2, static_cast<std::uint16_t>(out.size() - dataplane::kOffloadHeaderSize));
+    ip[9] = 6;
+    ip[32] = 5 << 4;  // data offset
+    return out;
+}
+
+TEST_CASE("what a test link holds or loses is told as that, and the loss of a part is not that of the whole") {
+    LoopRig rig;
+    const auto sink = std::make_shared<MemorySink>();
+    rig.set_line({.delay = std::chrono::milliseconds(5), .loss = dataplane::LineSettings::kWhole / 2});
+    rig.put(0);
+    rig.tap(0, sink);
+    rig.run();
+    constexpr std::size_t kSegments = 16;
+    rig.tun(0).from_stack.push_back(super_packet(kSegments));
+    rig.run();
+    rig.advance(std::chrono::milliseconds(5));
+    rig.run();
+    auto out = of(sink->told, true);
+    REQUIRE(out.size() >= kSegments);
+    const std::size_t left = out.size() - kSegments;
+    REQUIRE(left > 0);
+    REQUIRE(left < kSegments);
+    for (std::size_t i = 0; i < kSegments; ++i) {
+        CHECK_FALSE(out[i].is_drop);
+        CHECK(out[i].note == "waits; the test link lost " + std::to_string(kSegments - left) + " of 16");
+    }
+    sink->told.clear();
+    rig.set_line({.loss = dataplane::LineSettings::kWhole});
+    rig.put(0);
+    rig.tap(0, sink);
+    rig.run();
+    rig.tun(0).from_stack.push_back(super_packet(kSegments));
+    rig.run();
+    out = of(sink->told, true);
+    REQUIRE(out.size() == kSegments);
+    for (const Told& one : out) {
+        CHECK(one.is_drop);
+        CHECK(one.note == "emulated_loss");
+    }
+}
+
 TEST_CASE("a packet that waits for a session is told once with it, and its datagram when it leaves") {
     LoopRig rig;
     const auto sink = std::make_shared<MemorySink>();

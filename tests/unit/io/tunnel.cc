@@ -6,9 +6,9 @@
 #include <sys/socket.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/drop_reason.h"
 #include "vpnd/dataplane/framing/wireguard.h"
-#include "vpnd/io/clock.h"
 #include "vpnd/io/tun_device.h"
 #include "vpnd/io/udp_socket.h"
 

@@ -88,6 +88,20 @@ std::vector<std::pair<ipc::ConfigMessage, std::size_t>> one(ipc::ConfigMessage m
 
 }  // namespace
 
+TEST_CASE("a map between networks of different lengths or families, or with host bits, spoils the generation") {
+    const std::vector<ipc::PrefixMap> wrong{{*parse_prefix("10.0.1.0/24"), *parse_prefix("10.101.0.0/16")},
+                                            {*parse_prefix("10.0.1.0/24"), *parse_prefix("fd00::/24")},
+                                            {*parse_prefix("10.0.1.5/24"), *parse_prefix("10.101.1.0/24")},
+                                            {*parse_prefix("10.0.1.0/24"), *parse_prefix("10.101.1.7/24")}};
+    for (const ipc::PrefixMap& map : wrong) {
+        ipc::PutPeer peer = test::put_peer(2, {"10.101.1.0/24"});
+        peer.settings.maps = {{*parse_prefix("10.0.2.0/24"), *parse_prefix("10.101.2.0/24")}, map};
+        auto messages = one(test::put_customer("acme", 1), 1);
+        messages.emplace_back(std::move(peer), 0);
+        check_spoils(std::move(messages));
+    }
+}
+
 TEST_CASE("a generation comes out as it was put in, with its descriptors in their places") {
     Staging staging(kWorkers);
     feed_good_generation(staging, 9);
