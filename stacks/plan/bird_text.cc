@@ -1,0 +1,129 @@
+#include <cstdint>
+#include <set>
+
+#include "config/tunnel_networks.h"
+#include "stacks/plan/desired.h"
+#include "stacks/plan/services.h"
+
+namespace warren::stacks {
+
+namespace {
+
+constexpr const char* kBegin = R"(# Made by stackd from the customer's file; a change here is lost.
+log stderr { info, remote, warning, error, auth, fatal, bug };
+)";
+
+constexpr const char* kDevices = R"(protocol device {
+  scan time 10;
+}
+)";
+
+// Above Warren's own routes (kRouteMetric): where both have a network, the kernel takes Warren's.
+constexpr std::uint32_t kLearnedMetric = 1024;
+static_assert(kLearnedMetric > kRouteMetric && kLearnedMetric < kGuardMetric);
+
+std::string number_of(Family family) {
+    return family == Family::kV4 ? "4" : "6";
+}
+
+// The networks of the stack, the handoff and the tunnels, and those of static routes. A default route is none: what is
+// learned may be more specific than that.
+std::set<Prefix> own_networks(const config::Customer& customer, const config::TunnelNetworks& tunnels) {
+    std::set<Prefix> out;
+    const auto add = [&out](const Prefix& network) {
+        if (network.length != 0) out.insert(network.network());
+    };
+    for (const Prefix& each : customer.stack.addresses) add(each);
+    if (customer.handoff) {
+        for (const Prefix& each : customer.handoff->addresses) add(each);
+    }
+    for (const config::StaticRoute& each : customer.stack.routes) add(each.to);
+    for (const auto& [network, where] : tunnels.all()) add(network);
+    return out;
+}
+
+// "[ 10.43.0.0/16+, ... ]": these networks and their parts; "": there is none.
+template <typename Networks>
+std::string parts_of(const Networks& networks, Family family) {
+    std::string list;
+    for (const Prefix& network : networks) {
+        if (network.address.family == family) list += (list.empty() ? "" : ", ") + to_string(network) + "+";
+    }
+    return list.empty() ? "" : "[ " + list + " ]";
+}
+
+std::string own(const std::set<Prefix>& networks, Family family) {
+    const std::string list = parts_of(networks, family);
+    return list.empty() ? "" : "define own" + number_of(family) + " = " + list + ";\n";
+}
+
+std::string announced(const std::vector<Prefix>& networks, Family family) {
+    const std::string number = number_of(family);
+    std::string text = "protocol static announced" + number + " {\n  ipv" + number + ";\n";
+    for (const Prefix& network : networks) {
+        if (network.address.family == family) text += "  route " + to_string(network) + " unreachable;\n";
+    }
+    return text + "}\nprotocol kernel kernel" + number + " {\n  metric " + std::to_string(kLearnedMetric) + ";\n  ipv" +
+           number + " { import none; export where source = RTS_BGP; };\n}\n";
+}
+
+// What a neighbour may announce: networks of its list and their parts, but nothing of ours, because a part of a
+// tunnel's network would take its packets out of the tunnel.
+std::string accepted(const std::vector<Prefix>& networks, const std::set<Prefix>& own_ones, Family family) {
+    const std::string list = parts_of(networks, family);
+    if (list.empty()) return "none";
+    const bool has_own = !own(own_ones, family).empty();
+    return "where (net ~ " + list + ")" + (has_own ? " && (net !~ own" + number_of(family) + ")" : "");
+}
+
+std::string channel(const config::BgpNeighbour& neighbour, const std::set<Prefix>& own_ones, Family family) {
+    const std::string number = number_of(family);
+    return "  ipv" + number + " {\n    import " + accepted(neighbour.import, own_ones, family) +
+           ";\n    receive limit " + std::to_string(neighbour.max_prefixes) +
+           " action restart;\n    export where proto = \"announced" + number + "\";\n    next hop self;\n  };\n";
+}
+
+// The stack's own address in the neighbour's network; "": not known, the kernel chooses.
+std::string local_address(const config::Customer& customer, const IpAddress& neighbour) {
+    if (!customer.handoff) return "";
+    for (const Prefix& own : customer.handoff->addresses) {
+        if (own.network().contains(neighbour)) return to_string(own.address) + " ";
+    }
+    return "";
+}
+
+}  // namespace
+
+std::string bird_text(const config::Customer& customer) {
+    const config::Bgp& bgp = *customer.bgp;
+    const config::TunnelNetworks tunnels(customer);
+    const std::set<Prefix> own_ones = own_networks(customer, tunnels);
+    std::vector<Prefix> networks;
+    if (bgp.announce) {
+        networks = *bgp.announce;
+    } else {
+        for (const auto& [network, where] : tunnels.all()) {
+            if (network.length != 0) networks.push_back(network);
+        }
+    }
+    IpAddress id = bgp.router_id;
+    if (id.is_unspecified()) {
+        for (const Prefix& own : customer.stack.addresses) {
+            if (own.address.is_v4() && id.is_unspecified()) id = own.address;
+        }
+    }
+    std::string text = kBegin;
+    text += "router id " + to_string(id) + ";\n" + kDevices;
+    text += own(own_ones, Family::kV4) + own(own_ones, Family::kV6);
+    text += announced(networks, Family::kV4) + announced(networks, Family::kV6);
+    std::size_t number = 0;
+    for (const config::BgpNeighbour& each : bgp.neighbours) {
+        text += "protocol bgp neighbour" + std::to_string(++number) + " {\n  description \"" + each.name +
+                "\";\n  local " + local_address(customer, each.address) + "as " + std::to_string(bgp.asn) +
+                ";\n  neighbor " + to_string(each.address) + " as " + std::to_string(each.asn) +
+                ";\n  error wait time 60, 300;\n" + channel(each, own_ones, each.address.family) + "}\n";
+    }
+    return text;
+}
+
+}  // namespace warren::stacks
