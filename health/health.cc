@@ -22,6 +22,12 @@ std::string first_line(const std::string& text) {
     return text.substr(0, text.find('\n'));
 }
 
+// "FILE:1:1: warning: ...": a file with an error is refused, one with a warning is not.
+bool is_warning(const std::string& diagnostic) {
+    const auto warning = diagnostic.find(": warning: ");
+    return warning != std::string::npos && warning < diagnostic.find(": error: ");
+}
+
 Finding finding_of(const Situation::Problem& problem) {
     const ipc::ControlText& text = problem.text;
     if (text.kind == TextKind::kUnserved) {
@@ -38,7 +44,9 @@ Finding finding_of(const Situation::Problem& problem) {
                 problem.since,
                 text.customer,
                 first_line(text.text),
-                "Correct the file, then run vpnctl apply. Until then the previous settings stay in force."};
+                is_warning(text.text)
+                    ? "Correct the file, then run vpnctl apply."
+                    : "Correct the file, then run vpnctl apply. Until then the previous settings stay in force."};
     }
     if (text.kind == TextKind::kLastGood) {
         return {Kind::kLastGoodInForce, true,

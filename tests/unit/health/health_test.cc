@@ -147,6 +147,15 @@ TEST_CASE("critical findings come first, and the verdict counts") {
     CHECK(verdict_of(findings_of(with(TextKind::kIncomplete, "acme", "x"))) == "1 thing needs attention at once.");
 }
 
+TEST_CASE("only of an error it is said that the previous settings stay in force") {
+    const auto says = [](const char* line) {
+        const auto findings = findings_of(with(TextKind::kDiagnostic, "acme", line));
+        return findings.at(0).what_to_do.find("previous settings") != std::string::npos;
+    };
+    CHECK(says("a.toml:1:1: error: x: warning: y"));
+    CHECK_FALSE(says("a.toml:1:1: warning: x: error: y"));
+}
+
 TEST_CASE("a customer that is not served is one finding, whatever else is wrong with its file") {
     Situation one = with(TextKind::kDiagnostic, "acme", "a.toml:1:1: error: x");
     one.problems.push_back({{TextKind::kDiagnostic, "acme", "a.toml:2:1: error: y"}, {}});
