@@ -160,7 +160,10 @@ void CustomerLogs::read(const std::string& customer, Reader& reader, Instant now
             lines += '\n';
         }
     }
-    if (lines.empty()) return;
+    if (!lines.empty()) add(customer, lines);
+}
+
+void CustomerLogs::add(const std::string& customer, const std::string& lines) {
     const Status appended = append(customer, lines);
     if (!appended && !std::exchange(has_failed_, true))
         log(LogLevel::kWarn, "log_not_written", {{"customer", customer}, {"reason", appended.error().what}});

@@ -1,4 +1,5 @@
-// The log of each customer of which rules of the firewall tell (`log = true`): RUN_DIR/log/ID, short and bounded.
+// The log of each customer of which rules of the firewall tell (`log = true`), or that has services: RUN_DIR/log/ID,
+// short and bounded.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +39,8 @@ class CustomerLogs {
     [[nodiscard]] Instant next_deadline(Instant now) const { return ready_.valid() && now < due_ ? due_ : kNever; }
     // A bounded share of what there is.
     void run(Instant now, WallTime wall);
+    // Lines of something else, each with its end; bounding them is the caller's business.
+    void add(const std::string& customer, const std::string& lines);
 
   private:
     struct Reader {

@@ -14,6 +14,9 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <map>
+#include <sstream>
+#include <string>
 #include <thread>
 
 #include "stacks/kernel/linux_kernel.h"
@@ -120,6 +123,35 @@ void settle() {
     }
 }
 
+// What the objects in use of each slab cache take, in bytes (slabinfo(5)). Empty: not root, or a kernel without it.
+std::map<std::string, double> slab_caches() {
+    std::map<std::string, double> out;
+    std::ifstream in("/proc/slabinfo");
+    std::string line;
+    while (std::getline(in, line)) {
+        std::istringstream words(line);
+        std::string name;
+        double active = 0, all = 0, size = 0;
+        if (words >> name >> active >> all >> size) out[name] += active * size;
+    }
+    return out;
+}
+
+void print_caches(const std::map<std::string, double>& before, const std::map<std::string, double>& with,
+                  unsigned stacks) {
+    constexpr double kLeast = 0.05;  // KB; below it is the noise of others
+    std::printf("  \"caches_kb_per_stack\": {");
+    const char* separator = "";
+    for (const auto& [name, bytes] : with) {
+        const auto old = before.find(name);
+        const double each = (bytes - (old == before.end() ? 0 : old->second)) / 1024 / stacks;
+        if (each < kLeast) continue;
+        std::printf("%s\"%s\": %.2f", separator, name.c_str(), each);
+        separator = ", ";
+    }
+    std::printf("},\n");
+}
+
 struct Memory {
     long resident = kilobytes("/proc/self/status", "VmRSS:");
     long slab_unreclaimable = kilobytes("/proc/meminfo", "SUnreclaim:");
@@ -154,11 +186,20 @@ void remove(LinuxKernel& kernel, const warren::stacks::DesiredStack& desired) {
 void measure_once(LinuxKernel& kernel, unsigned stacks, const Size& size) {
     const auto uplink = must(kernel.observe_uplink());
     const Memory before;
+    const auto caches_before = slab_caches();
     std::vector<warren::UniqueFd> tunnels;
     const auto create_start = Clock::now();
-    for (unsigned i = 0; i < stacks; ++i) tunnels.push_back(create(kernel, stack_number(i, size), uplink));
+    // What a stack costs beside many others shows in the difference of the two.
+    const unsigned few = std::max(1U, std::min(100U, stacks / 2));
+    double first_ms = 0, until_last_ms = 0;
+    for (unsigned i = 0; i < stacks; ++i) {
+        if (i == few) first_ms = milliseconds_since(create_start);
+        if (i == stacks - few) until_last_ms = milliseconds_since(create_start);
+        tunnels.push_back(create(kernel, stack_number(i, size), uplink));
+    }
     const double create_ms = milliseconds_since(create_start);
     const Memory with;
+    const auto caches_with = slab_caches();
 
     const auto observe_start = Clock::now();
     std::size_t leftover_steps = 0;
@@ -189,6 +230,9 @@ void measure_once(LinuxKernel& kernel, unsigned stacks, const Size& size) {
         "  \"create_ms_per_stack\": %.3f,\n  \"observe_and_plan_ms_per_stack\": %.3f,\n  \"remove_ms_per_stack\": "
         "%.3f,\n",
         create_ms / stacks, observe_ms / stacks, remove_ms / stacks);
+    std::printf("  \"create_ms_first\": %.3f,\n  \"create_ms_last\": %.3f,\n", first_ms / few,
+                (create_ms - until_last_ms) / few);
+    print_caches(caches_before, caches_with, stacks);
     if (size.rules > 0) std::printf("  \"change_a_rule_ms_per_stack\": %.3f,\n", change_ms / stacks);
     std::printf("  \"all_memory_back_ms\": %.0f,\n  \"steps_planned_after_applying\": %zu,\n", gone_ms, leftover_steps);
     std::printf("  \"kernel_kb_per_stack\": %.1f,\n", static_cast<double>(before.available - with.available) / stacks);
@@ -198,6 +242,18 @@ void measure_once(LinuxKernel& kernel, unsigned stacks, const Size& size) {
     std::printf(",\n");
     print("after", after);
     std::printf("\n");
+}
+
+// Keeps the stacks until a line, or the end, comes on standard input.
+void hold(LinuxKernel& kernel, unsigned stacks, const Size& size) {
+    const auto uplink = must(kernel.observe_uplink());
+    std::vector<warren::UniqueFd> tunnels;
+    for (unsigned i = 0; i < stacks; ++i) tunnels.push_back(create(kernel, stack_number(i, size), uplink));
+    std::cout << "made" << std::endl;
+    std::string line;
+    std::getline(std::cin, line);
+    tunnels.clear();
+    for (unsigned i = 0; i < stacks; ++i) remove(kernel, stack_number(i, size));
 }
 
 void measure_cycles(LinuxKernel& kernel, unsigned cycles, const Size& size) {
@@ -234,7 +290,8 @@ int main(int argc, char** argv) {
     description.add_options()("stacks", options::value(&stacks), "number of stacks at a time (default 1000)")(
         "cycles", options::value(&cycles), "instead, make and remove this many stacks, one after the other")(
         "peers", options::value(&size.peers), "AllowedIPs per stack (default 10)")(
-        "rules", options::value(&size.rules), "rules of the firewall per stack (default 0)")("help", "show this help");
+        "rules", options::value(&size.rules), "rules of the firewall per stack (default 0)")(
+        "hold", "instead, keep the stacks until a line comes on standard input")("help", "show this help");
     options::variables_map chosen;
     try {
         options::store(options::parse_command_line(argc, argv, description), chosen);
@@ -256,6 +313,10 @@ int main(int argc, char** argv) {
     files.rlim_cur = files.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &files);
     const auto kernel = must(LinuxKernel::open());
+    if (chosen.count("hold") != 0) {
+        hold(*kernel, stacks, size);
+        return 0;
+    }
     utsname machine{};
     ::uname(&machine);
     std::printf(

@@ -40,7 +40,8 @@ Status bind_etc(const std::string& name) {
     return {};
 }
 
-// A view of the file system of our own, so that /sys can show the stack's devices.
+}  // namespace
+
 Status enter_mounts(const std::string& name) {
     if (::unshare(CLONE_NEWNS) != 0) return fail_errno("make a mount namespace", errno);
     if (::mount("", "/", "none", MS_SLAVE | MS_REC, nullptr) != 0) return fail_errno("keep mounts to ourselves", errno);
@@ -52,8 +53,6 @@ Status enter_mounts(const std::string& name) {
     if (::mount(name.c_str(), "/sys", "sysfs", flags, nullptr) != 0) return fail_errno("mount /sys", errno);
     return bind_etc(name);
 }
-
-}  // namespace
 
 Result<UniqueFd> open_stack(const std::string& customer) {
     if (!config::is_customer_id(customer)) {

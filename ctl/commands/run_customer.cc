@@ -5,6 +5,7 @@
 
 #include "config/edit/edit.h"
 #include "ctl/commands/change.h"
+#include "ctl/commands/stack_programs.h"
 #include "ctl/runners.h"
 
 namespace warren::ctl {
@@ -36,10 +37,23 @@ int add(const Invocation& invocation, const std::string& id, Output& output) {
 }
 
 int remove(const Invocation& invocation, const std::string& id, Output& output) {
+    const auto stack = watch_stack(invocation, id);
+    if (!stack && stack.error().code != ErrorCode::kInvalid && stack.error().code != ErrorCode::kPermission)
+        return complain(output, kFailed, stack.error().what);
+    const bool is_watched = stack && stack->has_value();
+    if (is_watched) {
+        if (const int status = refuse_programs(invocation, **stack, id, output); status != kDone) return status;
+    }
     if (!invocation.remove && !agrees(fmt::format("remove customer {} with its stack and its tunnels", id), output))
         return complain(output, kAnswerIsNo, fmt::format("{} was not removed; --remove says that it shall be", id));
     if (const int status = remove_customer(id, invocation, output); status != kDone) return status;
-    return apply_change(invocation, id, output);
+    // The stack first: without its name and its devices there is no way out for what comes up meanwhile, and a change
+    // that is refused ends nobody's program.
+    const int applied = apply_change(invocation, id, output);
+    if (!is_watched || !invocation.stack.kill) return applied;
+    if (const auto now = stack_number(id); now && *now == (*stack)->number) return applied;  // it was not removed
+    const int ended = end_programs(**stack, id, output);
+    return applied == kDone ? ended : applied;
 }
 
 int rename(const Invocation& invocation, const std::string& id, Output& output) {

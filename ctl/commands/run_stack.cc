@@ -1,7 +1,6 @@
-// routes, firewall, exec
+// routes, firewall
 #include <ostream>
 
-#include "ctl/ask/netns.h"
 #include "ctl/runners.h"
 #include "ctl/show/firewall.h"
 #include "ctl/show/json_views.h"
@@ -21,12 +20,6 @@ int run_firewall(const Invocation& invocation, Output& output) {
     if (!firewall) return complain(output, kFailed, firewall.error().what);
     output.out << (invocation.json ? firewall_json(invocation.arguments[0], *firewall) : firewall_text(*firewall));
     return kDone;
-}
-
-int run_exec(const Invocation& invocation, Output& output) {
-    output.out << std::flush;
-    const Error error = become_in_stack(invocation.arguments[0], invocation.program);
-    return complain(output, kFailed, error.what);
 }
 
 }  // namespace warren::ctl

@@ -94,7 +94,9 @@ Status dump(mnl_socket& socket, unsigned char family, std::vector<StackRoute>& o
     }
 }
 
-Result<std::vector<StackRoute>> dump_all() {
+}  // namespace
+
+Result<std::vector<StackRoute>> routes_here() {
     constexpr int kAttempts = 5;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         // A socket per attempt: the rest of an interrupted dump is discarded with it.
@@ -116,8 +118,6 @@ Result<std::vector<StackRoute>> dump_all() {
     }
     return fail(ErrorCode::kUnavailable, "the routes change too fast to list; try again");
 }
-
-}  // namespace
 
 std::optional<StackRoute> parse_route(const nlmsghdr& message) {
     if (message.nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(&message) < sizeof(rtmsg)) return std::nullopt;
@@ -148,7 +148,7 @@ Result<std::vector<StackRoute>> routes_of(const std::string& customer) {
     // A separate thread enters the stack and ends there; the caller stays in its own namespace.
     std::thread([&] {
         const auto entered = enter(*stack, customer);
-        out = entered ? dump_all() : tl::unexpected<Error>(entered.error());
+        out = entered ? routes_here() : tl::unexpected<Error>(entered.error());
     }).join();
     if (!out) return out;
     const auto key = [](const StackRoute& route) {

@@ -28,6 +28,9 @@ struct StackRoute {
 // root.
 [[nodiscard]] Result<std::vector<StackRoute>> routes_of(const std::string& customer);
 
+// The same of the calling thread's namespace, in the kernel's order.
+[[nodiscard]] Result<std::vector<StackRoute>> routes_here();
+
 // One RTM_NEWROUTE message (rtnetlink(7)) whose lengths libmnl has checked; nothing when it is no route of the main
 // table.
 [[nodiscard]] std::optional<StackRoute> parse_route(const nlmsghdr& message);

@@ -12,6 +12,8 @@ namespace warren::stacks {
 
 namespace {
 
+constexpr const char* kAnyDevice = "dev%d";  // the kernel finds a number
+
 // Already removed counts as success.
 Status unless_gone(Status status) {
     if (status) return status;
@@ -225,10 +227,18 @@ struct StepRunner {
     }
 
     Status operator()(const ReturnHandoff& step) const {
-        const Status moved = on_device(kHandoffDevice, [&](std::uint32_t index) {
-            return rtnetlink::move_link(index, session.uplink_.home.get(), step.home, "");
-        });
-        session.indexes_.erase(kHandoffDevice);
+        const auto move_as = [&](const std::string& name, const std::string& mark) {
+            return on_device(step.device, [&](std::uint32_t index) {
+                return rtnetlink::move_link(index, session.uplink_.home.get(), name, mark);
+            });
+        };
+        Status moved = move_as(step.home, "");
+        // Somebody has its name there. It comes home under one of the kernel's, marked, so that plan_device_returns()
+        // renames it one day: a removal must not stop for it. Newer kernels have moved it already when they refuse the
+        // name.
+        if (!moved && moved.error().system_error == EEXIST)
+            moved = unless_gone(move_as(kAnyDevice, moved_mark(step.home)));
+        session.indexes_.erase(step.device);
         return moved;
     }
 

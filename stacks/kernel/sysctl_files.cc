@@ -46,6 +46,7 @@ Status SysctlFiles::write(const Sysctl& sysctl) const {
     if (!file.valid() && errno == ENOENT && sysctl.is_optional) return {};
     if (!file.valid()) return fail_errno("open sysctl " + sysctl.path, errno);
     const ssize_t written = ::write(file.get(), sysctl.value.data(), sysctl.value.size());
+    if (written < 0 && errno == EINVAL && sysctl.is_optional) return {};
     if (written != static_cast<ssize_t>(sysctl.value.size()))
         return fail_errno("set sysctl " + sysctl.path + "=" + sysctl.value, errno);
     return {};

@@ -12,6 +12,7 @@ namespace warren::stacks {
 // The parameters of one namespace. Valid for the thread that made it while it is in that namespace.
 class SysctlFiles {
   public:
+    // An optional one that this kernel does not have, or whose value it refuses, is no failure.
     [[nodiscard]] Status write(const Sysctl& sysctl) const;
     // The value without its newline; kNotFound when this kernel or namespace has no such parameter.
     [[nodiscard]] Result<std::string> read(const std::string& path) const;

@@ -21,6 +21,9 @@ Result<UniqueFd> open_queue(short flags) {
     std::strncpy(request.ifr_name, kTunnelDevice, sizeof request.ifr_name - 1);
     request.ifr_flags = flags;
     if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) return fail_errno("attach to vpn0", errno);
+    // To a persistent device without an owner anybody may attach a queue who can open /dev/net/tun, which is everybody
+    // on most machines: a program in the stack would read and write what is the tunnels'.
+    if (::ioctl(fd.get(), TUNSETOWNER, 0) != 0) return fail_errno("give vpn0 to root", errno);
     if (::ioctl(fd.get(), TUNSETPERSIST, 1) != 0) return fail_errno("make vpn0 persistent", errno);
     return fd;
 }

@@ -55,6 +55,8 @@ expect "bash: connections behind an option" "$(bash_words vpnctl --json ipsec ac
 refuse "bash: connections" "$(bash_words vpnctl ipsec acme '')" rekey
 refuse "bash: connections of nobody" "$(bash_words vpnctl ipsec globex '')" graz
 expect "bash: orders" "$(bash_words vpnctl ipsec acme graz '')" initiate rekey terminate
+expect "bash: verbs of stack" "$(bash_words vpnctl stack '')" list show exec move-device
+expect "bash: programs in a stack" "$(bash_words vpnctl stack exec acme -- bas)" bash
 expect "bash: programs" "$(bash_words vpnctl exec acme -- bas)" bash
 expect "bash: files" "$(bash_words vpnctl support-bundle /etc/pass)" /etc/passwd
 expect "bash: directories" "$(bash_words vpnctl check /us)" /usr
@@ -71,6 +73,7 @@ if command -v fish >/dev/null; then
     expect "fish: shells" "$(fish_words 'vpnctl completion ')" bash zsh fish
     expect "fish: connections" "$(fish_words 'vpnctl ipsec acme ')" graz linz
     refuse "fish: connections" "$(fish_words 'vpnctl ipsec acme ')" rekey
+    expect "fish: verbs of stack" "$(fish_words 'vpnctl stack ')" list show exec move-device
     expect "fish: orders" "$(fish_words 'vpnctl ipsec acme graz ')" initiate rekey terminate
     refuse "fish: no command twice" "$(fish_words 'vpnctl status ')" peers
 else
@@ -107,6 +110,7 @@ ZSH
     expect "zsh: keys" "$(zsh_words 'vpnctl explain stack.m')" stack.mtu
     expect "zsh: shells" "$(zsh_words 'vpnctl completion ')" bash zsh fish
     expect "zsh: connections" "$(zsh_words 'vpnctl ipsec acme ')" graz linz
+    expect "zsh: verbs of stack" "$(zsh_words 'vpnctl stack ')" list show exec move-device
     expect "zsh: orders" "$(zsh_words 'vpnctl ipsec acme graz ')" initiate rekey terminate
 else
     echo "skipped: zsh is not installed"

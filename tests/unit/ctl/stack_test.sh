@@ -1,5 +1,5 @@
 #!/bin/bash
-# Tests vpnctl routes and exec in its own namespace. Without root it says so and exits with 77.
+# Tests vpnctl routes, exec and stack in its own namespace, without a daemon. Without root it says so and exits with 77.
 # Usage: stack_test.sh VPNCTL
 set -u
 
@@ -61,6 +61,27 @@ echo "192.0.2.7 only-here" >"/etc/netns/$ns/hosts"
 echo "x" >"/etc/netns/$ns/no-such-file-in-etc"
 same "files of /etc/netns lie over those of /etc" "$("$vpnctl" exec "$id" -- cat /etc/hosts)" "192.0.2.7 only-here"
 same "but only inside" "$(grep -c only-here /etc/hosts)" 0
+same "stack exec is an ordinary user" "$("$vpnctl" stack exec "$id" -- id -u)" 65534
+same "who ran sudo, where somebody did" "$(SUDO_UID=65533 "$vpnctl" stack exec "$id" -- id -u)" 65533
+same "or who is named" "$("$vpnctl" stack --user root exec "$id" -- id -u)" 0
+same "without capabilities" \
+    "$("$vpnctl" stack exec "$id" -- grep -c '^Cap.*:.0000000000000000$' /proc/self/status)" 5
+"$vpnctl" stack exec "$id" -- ip link set vpn0 down 2>/dev/null
+same "so it changes nothing" "$?" 2
+same "its first process is not the machine's" "$("$vpnctl" stack exec "$id" -- sh -c 'echo $$')" 2
+same "/run is its own" "$("$vpnctl" stack exec "$id" -- ls /run)" warren-stack
+same "files of /etc/netns lie over those of /etc there too" \
+    "$("$vpnctl" stack exec "$id" -- cat /etc/hosts)" "192.0.2.7 only-here"
+same "the host's resolver is not asked" "$("$vpnctl" stack exec "$id" -- grep -c '^nameserver' /etc/resolv.conf)" 0
+"$vpnctl" stack exec "$id" -- sh -c 'exit 7'
+same "the program's exit status passes through here too" "$?" 7
+"$vpnctl" stack exec "$id" -- sh -c 'kill -TERM $$'
+same "and a signal" "$?" 143
+same "show without a daemon says so" \
+    "$("$vpnctl" stack show "$id" | grep -o 'not known: vpnd does not answer')" "not known: vpnd does not answer"
+same "what is not Warren's is called other" \
+    "$("$vpnctl" stack list | awk -v id="$id" '$1 == id {print $2, $3}')" "other 3"
+
 same "no program" \
     "$("$vpnctl" exec "$id" -- /no/such/program 2>&1; echo $?)" "vpnctl: /no/such/program: No such file or directory
 4"
@@ -69,5 +90,5 @@ same "without root" \
 "vpnctl: not allowed to enter the stack of customer $id; run this as root
 4"
 
-((failures == 0)) && echo "routes and exec work in a real stack"
+((failures == 0)) && echo "routes, exec and stack work in a real stack"
 exit "$((failures != 0))"
