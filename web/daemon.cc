@@ -9,12 +9,12 @@
 #include <utility>
 
 #include "access/secrets.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "ipc/web_stacks.h"
 #include "web/model/page.h"
 #include "web/model/sentences.h"
 #include "web/rim/certificate.h"
-#include "web/rim/clock.h"
 
 namespace warren::web {
 

@@ -239,6 +239,50 @@ test("an outage is listed while it lasts, and with its end afterwards", async ()
   assert.ok((await page.locator("tr", { hasText: "silent" }).filter({ hasText: "linz" }).count()) > 0);
 });
 
+test("the overview has what ends soon, and the pages how much of a limit is used", async () => {
+  await visit(page, "#/");
+  const soon = page.getByRole("region", { name: "Ends soon" });
+  const rows = soon.getByRole("listitem");
+  await rows.first().waitFor();
+  assert.deepEqual(await rows.allTextContents(), [
+    "sites · quota spent: 64.0 Mbit/s each way2.00 TiB of 2.00 TiB (100 %) this month",
+    "acme / linz · quota nearly spent49.0 GiB of 50.0 GiB (98 %) this month",
+    "acme · quota nearly spent412 GiB of 500 GiB (82 %) this month",
+    "acme / graz · expires in 5 d 23 h",
+  ]);
+  await soon.getByRole("link", { name: "linz" }).click();
+  await heading("linz").waitFor();
+  await page.getByText("49.0 GiB of 50.0 GiB (98 %)").waitFor();
+  await page.getByText("up 20.0 Mbit/s, down no limit").waitFor();
+  await visit(page, "#/customers/acme");
+  const limits = page.getByRole("region", { name: "Limits" });
+  await limits.getByText("412 GiB of 500 GiB (82 %)").waitFor();
+  await limits.getByText("2 of 5,000").waitFor();
+  const peers = page.getByRole("table", { name: "Peers" });
+  await peers.getByText("expires in 5 d 23 h").waitFor();
+  await peers.getByText("the office").waitFor();
+  const more = page.getByRole("region", { name: "More on the appliance" });
+  await more.getByText("vpnctl firewall acme").waitFor();
+});
+
+test("a test link, an incomplete stack and two machines with one key are told where they matter", async () => {
+  await visit(page, "#/customers?q=globex");
+  await page.locator("tbody .badge", { hasText: "Test link" }).waitFor();
+  await visit(page, "#/customers/globex");
+  const link = page.getByRole("region", { name: "Test link" });
+  await link.getByText("To its sites: delay 50 ms ± 5 ms, loss 1 %, rate 20.0 Mbit/s.").waitFor();
+  await page.getByRole("region", { name: "Alarms" }).getByText("globex: the device br0 does not exist").waitFor();
+  await visit(page, "#/customers/globex/peers/bergen");
+  await page.getByRole("region", { name: "Shared key" }).getByText("198.51.100.77:51820").waitFor();
+  await page.getByText("192.168.1.0/24 is 10.0.2.0/24 here").waitFor();
+});
+
+test("the page of a connection is marked in the navigation", async () => {
+  await visit(page, "#/customers/acme/connections/steyr");
+  await heading("steyr").waitFor();
+  assert.equal(await page.locator(".nav [aria-current=page]").textContent(), "Customers");
+});
+
 test("a search lists the peers that have the text", async () => {
   await visit(page, "#/customers?q=oslo");
   await page.getByRole("heading", { name: "Peers and connections" }).waitFor();
@@ -457,7 +501,7 @@ test("a device is added after the password; its configuration is shown once, as 
 
 test("a change that waits for its confirmation counts down, and an operator confirms it", async () => {
   await happen("pending?revision=12&seconds=90");
-  await visit(page, "#/");
+  await visit(page, "#/customers"); // it is on every page
   const waiting = page.getByRole("region", { name: "A change waits for a confirmation" });
   await waiting.getByText(/revision 12 comes back in/).waitFor();
   assert.deepEqual(await axeFindings(page), []);
@@ -476,6 +520,9 @@ test("a customer sees only its own data, and not the System page", async () => {
   await heading("There is no such customer").waitFor();
   await visit(page, "#/system");
   await heading("There is no such page").waitFor();
+  await visit(page, "#/customers/acme");
+  await page.getByRole("region", { name: "Limits" }).waitFor();
+  assert.equal(await page.getByRole("region", { name: "More on the appliance" }).count(), 0);
 });
 
 test("no script error, no breach of the policy, no request to another host", () => {

@@ -44,7 +44,7 @@ SHAPES = {"/api/v1/session": "Session", "/api/v1/overview": "Overview", "/api/v1
           "/api/v1/timeseries?range=month": "Timeseries", "/api/v1/events?since=2026-01-01": "EventList",
           f"/api/v1/customers/{OWN}/timeseries?range=hour": "Timeseries",
           f"/api/v1/customers/{OWN}/outages": "OutageList", "/api/v1/outages": "OutageList",
-          "/api/v1/find?text=graz": "FoundList", "/api/v1/top": "Top"}
+          "/api/v1/find?text=graz": "FoundList", "/api/v1/top": "Top", "/api/v1/soon": "Soon"}
 CHANGES = {"/api/v1/unlock", "/api/v1/pending/confirm", "/api/v1/pending/go-back",  # in test_page_changes.py
            *("/api/v1/customers/{id}" + rest for rest in ("/devices", "/suspend", "/resume", "/peers/{name}/enable",
                                                           "/peers/{name}/disable"))}

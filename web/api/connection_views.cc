@@ -133,6 +133,7 @@ std::string connection_json(const std::string& customer, const ConnectionEntry& 
     out["start"] = kIpsecStartNames[static_cast<std::size_t>(settings.start)];
     out["rekeys"] = connection.shown.activity.rekeys;
     out["failures"] = connection.shown.activity.failures;
+    add_limits(out, settings.limits, connection.shown.activity.month);
     out["ike_sas"] = Json::array();
     for (const IkeSa& sa : connection.ike_sas) out["ike_sas"].push_back(ike_sa_of(sa, connection.as_of));
     out["ike_sas_left_out"] = connection.ike_sas_left_out;

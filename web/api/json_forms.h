@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
@@ -49,5 +50,14 @@ template <typename T>
 // A row of the list of connections.
 [[nodiscard]] Json row_of(const std::string& customer, const ConnectionEntry& connection);
 [[nodiscard]] Json counts_of(const ConnectionCounts& counts);
+
+// limit_views.cc: null without a limit.
+[[nodiscard]] Json limit_or_null(std::uint64_t limit);
+void add_rates(Json& out, std::uint64_t rate_up, std::uint64_t rate_down);
+void add_quota(Json& out, std::uint64_t quota, std::uint64_t after_quota, const ipc::MonthUsage& month);
+void add_limits(Json& out, const ipc::Limits& limits, const ipc::MonthUsage& month);
+[[nodiscard]] bool is_test_link(const ipc::CustomerSettings& settings);
+// What happens to its packets; null: it is none.
+[[nodiscard]] Json test_link_of(const ipc::CustomerSettings& settings);
 
 }  // namespace warren::web

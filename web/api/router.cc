@@ -200,6 +200,7 @@ Outcome Router::get(const Call& call) {
     if (rest == "outages") return outages(call, {});
     if (rest == "find") return find(call);
     if (rest == "top") return top(call);
+    if (rest == "soon") return soon(call);
     if (rest == "system" && sees_all) return json(system_json(census_, facts_, call.viewer, call.now));
     if (rest == "events") return events(call);
     if (rest == "customers") return customers(call);

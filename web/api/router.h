@@ -120,6 +120,7 @@ class Router {
     // router_find.cc
     [[nodiscard]] Reply find(const Call& call) const;
     [[nodiscard]] Reply top(const Call& call) const;
+    [[nodiscard]] Reply soon(const Call& call) const;
     // router_past.cc
     [[nodiscard]] Outcome outages(const Call& call, const std::string& customer);
     [[nodiscard]] Outcome traffic(const Call& call, const std::string& customer);

@@ -1,4 +1,4 @@
-// Routes over all customers: what has this text, and who uses what right now.
+// Routes over all customers: what has this text, who uses what right now, and what ends soon.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,6 +18,9 @@ namespace {
 
 constexpr std::size_t kMaxText = 100;
 constexpr std::size_t kMaxTop = 100;
+// As alertd and vpnctl warn of it.
+constexpr std::uint64_t kNearlySpent = 80;  // percent
+constexpr Duration kExpiryNotice = std::chrono::hours(24 * 14);
 
 Reply json(const Json& document) {
     return {200, "application/json", dump(document), {{"Cache-Control", "no-store"}}};
@@ -170,6 +173,77 @@ Json rows_of(std::vector<Used> all, std::size_t limit) {
     return out;
 }
 
+// A quota of which much is used.
+struct Quota {
+    std::string customer;
+    std::string peer;        // "" = the customer, or a connection
+    std::string connection;  // "" = none
+    ipc::Limits limits;
+    ipc::MonthUsage month;
+
+    [[nodiscard]] double used() const {
+        return (static_cast<double>(month.rx_bytes) + static_cast<double>(month.tx_bytes)) /
+               static_cast<double>(limits.quota);
+    }
+};
+
+struct Expiring {
+    std::string customer;
+    std::string peer;
+    WallTime expires;
+};
+
+// Both by urgency.
+class Ends {
+  public:
+    explicit Ends(WallTime now) : until_{now.nanoseconds + kExpiryNotice.count()} {}
+
+    void look_at(const CustomerEntry& customer) {
+        const ipc::CustomerSettings& settings = customer.shown.settings;
+        add({settings.id, {}, {}, {0, 0, settings.quota, settings.after_quota}, customer.shown.activity.month});
+        for (const auto& [name, peer] : customer.peers) {
+            add({settings.id, name, {}, peer.shown.settings.limits, peer.shown.activity.month});
+            const WallTime expires = peer.shown.settings.expires;
+            if (expires == WallTime{} || peer.state == ipc::PeerState::kExpired || until_ < expires) continue;
+            expiring_.push_back({settings.id, name, expires});
+        }
+        for (const auto& [name, one] : customer.connections)
+            add({settings.id, {}, name, one.shown.settings.limits, one.shown.activity.month});
+    }
+
+    [[nodiscard]] Json document(std::size_t limit) && {
+        const bool has_more = quotas_.size() > limit || expiring_.size() > limit;
+        std::stable_sort(quotas_.begin(), quotas_.end(),
+                         [](const Quota& a, const Quota& b) { return a.used() > b.used(); });
+        std::stable_sort(expiring_.begin(), expiring_.end(),
+                         [](const Expiring& a, const Expiring& b) { return a.expires < b.expires; });
+        quotas_.resize(std::min(quotas_.size(), limit));
+        expiring_.resize(std::min(expiring_.size(), limit));
+        Json quotas = Json::array();
+        for (const Quota& one : quotas_) {
+            quotas.push_back({{"customer", one.customer},
+                              {"peer", text_or_null(one.peer)},
+                              {"connection", text_or_null(one.connection)}});
+            add_quota(quotas.back(), one.limits.quota, one.limits.after_quota, one.month);
+        }
+        Json expiring = Json::array();
+        for (const Expiring& one : expiring_)
+            expiring.push_back(
+                {{"customer", one.customer}, {"peer", one.peer}, {"expires", time_or_null(one.expires)}});
+        return {{"quotas", std::move(quotas)}, {"expiring", std::move(expiring)}, {"has_more", has_more}};
+    }
+
+  private:
+    void add(Quota quota) {
+        if (quota.limits.quota == 0) return;
+        if (quota.month.is_spent || quota.used() * 100 >= kNearlySpent) quotas_.push_back(std::move(quota));
+    }
+
+    WallTime until_;
+    std::vector<Quota> quotas_;
+    std::vector<Expiring> expiring_;
+};
+
 }  // namespace
 
 Reply Router::find(const Call& call) const {
@@ -214,6 +288,20 @@ Reply Router::top(const Call& call) const {
                  {"stale", census_.is_stale(call.now.instant)},
                  {"customers", rows_of(std::move(customers), limit)},
                  {"peers", rows_of(std::move(peers), limit)}});
+}
+
+Reply Router::soon(const Call& call) const {
+    Query query(call.target);
+    const std::size_t limit = query.number("limit", 1, kMaxTop, 10);
+    if (!query.ok()) return query.error_reply();
+    Ends ends(call.now.wall);
+    for (const auto& [id, customer] : census_.customers()) {
+        if (call.viewer.may_see(id)) ends.look_at(customer);
+    }
+    Json document = std::move(ends).document(limit);
+    document["as_of"] = utc_text(census_.as_of());
+    document["stale"] = census_.is_stale(call.now.instant);
+    return json(document);
 }
 
 }  // namespace warren::web

@@ -19,11 +19,6 @@ constexpr std::size_t kMaxRoutes = 1000;
 constexpr std::size_t kMaxDeltaRows = 500;
 constexpr std::size_t kMaxDeltaEvents = 500;
 
-// The API's form of a limit, as `vpnctl status --json` has it: null without one.
-Json limit_or_null(std::uint64_t bits_per_second) {
-    return bits_per_second == 0 ? Json() : Json(bits_per_second);
-}
-
 Json counts_of(const PeerCounts& counts) {
     return {{"total", counts.total()}, {"online", counts.online}, {"idle", counts.idle}, {"never", counts.never}};
 }
@@ -51,18 +46,22 @@ double rounded(double value, double parts) {
 }
 
 Json row_of(const CustomerEntry& customer) {
-    return {{"id", customer.shown.settings.id},
-            {"name", customer.shown.settings.name},
-            {"state", name_of(customer.state)},
-            {"state_sentence", sentence_of(customer)},
-            {"state_since", time_or_null(customer.state_since, customer.has_state_since)},
-            {"peers", counts_of(customer.counts)},
-            {"connections", counts_of(customer.connection_counts)},
-            {"rates", rates_of(customer.rates)},
-            {"rx_bytes", customer.shown.activity.rx_bytes},
-            {"tx_bytes", customer.shown.activity.tx_bytes},
-            {"drops_total", customer.drops_total},
-            {"last_handshake", time_or_null(customer.last_handshake)}};
+    const ipc::CustomerSettings& settings = customer.shown.settings;
+    Json row{{"id", settings.id},
+             {"name", settings.name},
+             {"state", name_of(customer.state)},
+             {"state_sentence", sentence_of(customer)},
+             {"state_since", time_or_null(customer.state_since, customer.has_state_since)},
+             {"peers", counts_of(customer.counts)},
+             {"connections", counts_of(customer.connection_counts)},
+             {"rates", rates_of(customer.rates)},
+             {"rx_bytes", customer.shown.activity.rx_bytes},
+             {"tx_bytes", customer.shown.activity.tx_bytes},
+             {"drops_total", customer.drops_total},
+             {"last_handshake", time_or_null(customer.last_handshake)},
+             {"is_test_link", is_test_link(settings)}};
+    add_quota(row, settings.quota, settings.after_quota, customer.shown.activity.month);
+    return row;
 }
 
 void add_tunnel(Json& row, const ipc::ShownWireguardPeer& tunnel) {
@@ -91,6 +90,11 @@ Json row_of(const std::string& customer, const PeerEntry& peer, Instant now) {
     const bool has_come = shown.activity.latest_handshake != WallTime{};
     row["key_in_use"] = has_come ? Json(shown.activity.uses_next_key ? "next" : "present") : Json();
     row["server_key_in_use"] = has_come ? Json(shown.activity.uses_previous_identity ? "previous" : "present") : Json();
+    add_limits(row, shown.settings.limits, shown.activity.month);
+    row["maps"] = Json::array();
+    for (const ipc::PrefixMap& map : shown.settings.maps)
+        row["maps"].push_back({{"real", to_string(map.real)}, {"mapped", to_string(map.mapped)}});
+    row["flaps_with"] = shown.activity.flaps_with ? Json(to_string(*shown.activity.flaps_with)) : Json();
     std::visit([&row](const auto& tunnel) { add_tunnel(row, tunnel); }, shown.tunnel);
     return row;
 }
@@ -340,20 +344,26 @@ std::string customers_json(const Census& census, const std::vector<const Custome
 
 std::string customer_json(const Census& census, const CustomerEntry& customer, const SystemFacts& facts,
                           const Viewer& viewer) {
+    const ipc::CustomerSettings& settings = customer.shown.settings;
     Json out = row_of(customer);
-    out["addresses"] = texts_of(customer.shown.settings.addresses);
-    out["mtu"] = customer.shown.settings.mtu;
+    out["addresses"] = texts_of(settings.addresses);
+    out["mtu"] = settings.mtu;
     const ipc::ListenerSnapshot listener = customer.shown.listener(ipc::ListenerKind::kWireguard);
     out["listen_port"] = listener.port;
     out["own_listener"] = !listener.id.owner.empty();
     out["listener_public_key"] = listener.identity;
+    out["listener_previous_public_key"] = text_or_null(listener.previous_identity);
     out["rx_packets"] = customer.shown.activity.rx_packets;
     out["tx_packets"] = customer.shown.activity.tx_packets;
     out["cpu_seconds"] =
         static_cast<double>(customer.shown.activity.rx_cpu_nanoseconds + customer.shown.activity.tx_cpu_nanoseconds) /
         1e9;
-    out["rate_up"] = limit_or_null(customer.shown.settings.rate_up);
-    out["rate_down"] = limit_or_null(customer.shown.settings.rate_down);
+    add_rates(out, settings.rate_up, settings.rate_down);
+    out["share"] = settings.share;
+    out["max_handshake_rate"] = limit_or_null(settings.max_handshake_rate);
+    out["test_link"] = test_link_of(settings);
+    out["next_expiry"] = time_or_null(customer.shown.next_expiry);
+    out["next_to_expire"] = text_or_null(customer.shown.next_to_expire);
     Json routes = Json::array();
     for (const auto& [name, peer] : customer.peers) {
         for (const Prefix& prefix : peer.shown.settings.allowed_ips) {
@@ -373,7 +383,7 @@ std::string customer_json(const Census& census, const CustomerEntry& customer, c
     out["routes"] = std::move(routes);
     out["peers_on_previous_key"] = customer.shown.peers_on_previous_identity;
     out["drops"] = drops_of(customer.shown.activity.drops);
-    const std::string& id = customer.shown.settings.id;
+    const std::string& id = settings.id;
     const auto stack = facts.stacks.find(census.id_at_stackd(id));
     add_stack(out, stack == facts.stacks.end() ? nullptr : &stack->second, viewer);
     // Only those that claim to be its peers: of a stranger nobody knows whom it looks for.

@@ -38,10 +38,12 @@ std::optional<CpuShares> shares_between(const ipc::SnapshotHeader& before, const
     return out;
 }
 
+// Those that the configuration wants.
 bool is_limit(std::string_view reason) {
-    static constexpr std::array kLimits{DropReason::kRateLimited, DropReason::kCustomerRateLimited,
-                                        DropReason::kCookieRequired, DropReason::kRateUpExceeded,
-                                        DropReason::kRateDownExceeded};
+    static constexpr std::array kLimits{
+        DropReason::kRateLimited,          DropReason::kCustomerRateLimited, DropReason::kCookieRequired,
+        DropReason::kRateUpExceeded,       DropReason::kRateDownExceeded,    DropReason::kPeerRateUpExceeded,
+        DropReason::kPeerRateDownExceeded, DropReason::kEmulatedLoss,        DropReason::kEmulatedQueueFull};
     const DropReasonRow* const row = find_drop_reason(reason);
     return row != nullptr && std::find(kLimits.begin(), kLimits.end(), row->reason) != kLimits.end();
 }

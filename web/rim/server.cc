@@ -18,9 +18,9 @@
 #include <vector>
 
 #include "access/secrets.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "web/login/password_queue.h"
-#include "web/rim/clock.h"
 
 namespace warren::web {
 

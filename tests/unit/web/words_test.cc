@@ -102,7 +102,7 @@ Json alarms() {
     situation.down = {{"customer", "{reason}", {}}};
     situation.unserved = {{"customer", "{reason}", {}}};
     situation.problems = {{{ipc::ControlText::Kind::kUnserved, "{customer}", "{reason}"}, {}},
-                          {{ipc::ControlText::Kind::kIncomplete, "{customer} ", "{reason}"}, {}}};
+                          {{ipc::ControlText::Kind::kIncomplete, "{stack}", "{reason}"}, {}}};
     Json out;
     for (const health::Finding& finding : health::findings_of(situation))
         out[std::string(name_of(finding.kind))] = {{"sentence", finding.sentence}, {"what_to_do", finding.what_to_do}};

@@ -15,6 +15,7 @@ import {
   overviewView,
   peerView,
   seriesView,
+  soonView,
   systemView,
 } from "./views.mjs";
 import { World } from "./world.mjs";
@@ -278,6 +279,7 @@ function answer(session, path, query, now) {
   if (head === "overview") return overviewView(world, visible(session), now, session.role);
   if (head === "events") return eventsOf(session, query);
   if (head === "find") return foundOf(session, query);
+  if (head === "soon") return soonView(world, visible(session), now, Number(query.get("limit") ?? 10));
   if ((head === "system" || head === "timeseries") && session.role === "customer") throw missing();
   if (head === "system") return systemView(world, session.role, now);
   if (head === "timeseries") return series(world.total(), query);

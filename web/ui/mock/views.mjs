@@ -4,6 +4,31 @@ import { addRates, drop, iso, states, tunnels } from "./world.mjs";
 
 const zero = () => ({ rx_bits_per_second: 0, tx_bits_per_second: 0 });
 
+const gib = 1024 ** 3;
+const day = 24 * 3600_000;
+
+/** `quota`: bytes, or null. */
+function monthView(quota, after, used) {
+  const half = Math.round(used / 3);
+  return {
+    quota_bytes: quota,
+    after_quota: quota === null ? null : after,
+    quota_spent: quota === null ? null : used >= quota,
+    month_rx_bytes: half,
+    month_tx_bytes: Math.round(used) - half,
+  };
+}
+
+// One customer has used most of its quota, and one all of it.
+function customerMonth(customer) {
+  if (customer.id === "acme") return monthView(500 * gib, "drop", 412 * gib);
+  if (customer.id === "sites") return monthView(2048 * gib, 64_000_000, 2048 * gib);
+  return monthView(null, null, (customer.rx + customer.tx) / 20);
+}
+
+const peerMonth = (peer) =>
+  peer.name === "linz" ? monthView(50 * gib, 1_000_000, 49 * gib) : monthView(null, null, (peer.rx + peer.tx) / 20);
+
 export function peerView(customer, peer, now) {
   const age = peer.handshake === null ? null : now - peer.handshake;
   const stale = peer.state === "idle" && age > 24 * 3600_000;
@@ -22,7 +47,12 @@ export function peerView(customer, peer, now) {
     tx_bytes: Math.round(peer.tx),
     allowed_ips: peer.allowed,
     allowed_ips_left_out: 0,
-    expires: null,
+    expires: peer.expires === null ? null : iso(peer.expires),
+    rate_up: peer.name === "linz" ? 20e6 : null,
+    rate_down: null,
+    ...peerMonth(peer),
+    maps: peer.name === "bergen" ? [{ real: "192.168.1.0/24", mapped: "10.0.2.0/24" }] : [],
+    flaps_with: peer.name === "bergen" ? "198.51.100.77:51820" : null,
     next_public_key: null,
     key_in_use: peer.handshake === null ? null : "present",
     server_key_in_use: peer.handshake === null ? null : "present",
@@ -103,6 +133,9 @@ export function connectionDetailView(customer, one) {
     start: "responder",
     rekeys: 2,
     failures: one.state === "down" ? 3 : 0,
+    rate_up: 50e6,
+    rate_down: 50e6,
+    ...monthView(null, null, (one.rx + one.tx) / 20),
     ike_sas: one.state === "up" ? [ikeSaView(customer, one)] : [],
     ike_sas_left_out: 0,
   };
@@ -140,7 +173,19 @@ export function customerView(customer) {
     tx_bytes: Math.round(customer.tx),
     drops_total: customer.drops.reduce((sum, one) => sum + one.packets, 0),
     last_handshake: last === null ? null : iso(last),
+    is_test_link: isTestLink(customer),
+    ...customerMonth(customer),
   };
+}
+
+const isTestLink = (customer) => customer.id === "globex";
+const unchanged = { delay_us: 0, jitter_us: 0, loss: 0, reorder: 0, duplicate: 0, rate: null };
+const badLine = { ...unchanged, delay_us: 50_000, jitter_us: 5000, loss: 10_000, rate: 20e6 };
+
+/** When its first peer expires. */
+function nextExpiry(customer) {
+  const [first] = customer.peers.filter((peer) => peer.expires !== null).sort((a, b) => a.expires - b.expires);
+  return { next_expiry: first ? iso(first.expires) : null, next_to_expire: first?.name ?? null };
 }
 
 function refusedView(reason, minutes, more) {
@@ -177,6 +222,11 @@ export function detailView(customer) {
     cpu_seconds: customer.rx / 4e9,
     rate_up: 200e6,
     rate_down: null,
+    test_link: isTestLink(customer) ? { up: unchanged, down: badLine } : null,
+    share: customer.id === "acme" ? 4 : 1,
+    max_handshake_rate: customer.id === "acme" ? 20 : null,
+    ...nextExpiry(customer),
+    listener_previous_public_key: customer.id === "acme" ? "8yQ1mJp0wE5nT2uYb7xK3vR9aLzC4dFgHsIoPqWlXkM=" : null,
     stack_complete: customer.id !== "globex",
     lan: { type: "veth", parent: "br0", addresses: ["192.168.7.1/24"] },
     static_routes: [{ to: "10.99.0.0/16", via: "192.168.7.254" }],
@@ -184,7 +234,7 @@ export function detailView(customer) {
     description: customer.id === "acme" ? "contract 4711" : null,
     peer_descriptions: customer.id === "acme" ? [{ name: "graz", text: "the office" }] : [],
     max_peers: customer.id === "acme" ? 5000 : null,
-    peers_on_previous_key: 0,
+    peers_on_previous_key: customer.id === "acme" ? 1 : 0,
     disabled_peers: customer.disabled ?? ["old-laptop"],
     disabled_peers_more: customer.id === "globex" ? 12 : 0,
     listen_port: 51820,
@@ -242,6 +292,36 @@ export function overviewView(world, rows, now, role) {
   };
 }
 
+/** As Router::soon() in web/api/router_find.cc. */
+export function soonView(world, rows, now, limit) {
+  const quotas = [];
+  const expiring = [];
+  const seen = new Set(rows.map((row) => row.id));
+  for (const customer of world.customers) {
+    if (!seen.has(customer.id)) continue;
+    const add = (peer, month) => {
+      if ((month.month_rx_bytes + month.month_tx_bytes) / (month.quota_bytes ?? Infinity) >= 0.8)
+        quotas.push({ customer: customer.id, peer, connection: null, ...month });
+    };
+    add(null, customerMonth(customer));
+    for (const peer of customer.peers) {
+      add(peer.name, peerMonth(peer));
+      if (peer.expires !== null && peer.expires > now && peer.expires < now + 14 * day)
+        expiring.push({ customer: customer.id, peer: peer.name, expires: iso(peer.expires) });
+    }
+  }
+  const share = (one) => (one.month_rx_bytes + one.month_tx_bytes) / one.quota_bytes;
+  quotas.sort((a, b) => share(b) - share(a));
+  expiring.sort((a, b) => (a.expires < b.expires ? -1 : 1));
+  return {
+    quotas: quotas.slice(0, limit),
+    expiring: expiring.slice(0, limit),
+    has_more: quotas.length > limit || expiring.length > limit,
+    as_of: iso(now),
+    stale: world.stale,
+  };
+}
+
 /** As verdict_of() in health/health.cc. */
 function verdictOf(alarms) {
   if (alarms.length === 0) return "All is well.";
@@ -264,8 +344,16 @@ function alarms(world, rows) {
       ]
     : [];
   const down = rows.filter((row) => row.state === "down").slice(0, 2);
+  const incomplete = rows.filter((row) => row.id === "globex");
   return [
     ...found,
+    ...incomplete.map((row) => ({
+      kind: "stack_incomplete",
+      severity: "critical",
+      since,
+      customer: row.id,
+      ...alarmWords("stack_incomplete", { stack: row.id, reason: "the device br0 does not exist" }),
+    })),
     ...down.map((row) => ({
       kind: "customer_down",
       severity: "critical",

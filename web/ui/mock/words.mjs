@@ -11,6 +11,12 @@ export function sentence(group, name, values = {}) {
   return filled(words[group][name], values);
 }
 
+/** Which entry of "events" it is: that of a peer, unless a connection or a customer has its own. */
+export function wordsOf(kind, peer, connection) {
+  const own = connection !== null ? `${kind} connection` : peer === null ? `${kind} customer` : kind;
+  return words.events[own] === undefined ? kind : own;
+}
+
 export function alarmWords(kind, values = {}) {
   const { sentence, what_to_do } = words.alarms[kind];
   return { sentence: filled(sentence, values), what_to_do };

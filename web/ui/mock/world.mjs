@@ -1,5 +1,5 @@
 // Invented customers with changing states and traffic. The same seed gives the same world.
-import { dropWords, sentence } from "./words.mjs";
+import { dropWords, sentence, wordsOf } from "./words.mjs";
 
 export const states = ["up", "degraded", "down", "never", "suspended", "unserved"];
 
@@ -130,6 +130,7 @@ export class World {
         tx: random() * 9e10,
         allowed: [`10.0.0.${number + 2}/32`, `10.0.${number + 1}.0/24`],
         since: now - random() * 30 * 3600_000,
+        expires: town === "graz" ? now + 6 * 24 * 3600_000 : null,
       });
     }
     if (random() < 0.3)
@@ -207,7 +208,7 @@ export class World {
   }
 
   record(at, kind, customer, peer, from = null, to = null, reason = null, connection = null) {
-    const words = peer === null && kind === "changed" ? "changed customer" : kind;
+    const words = wordsOf(kind, peer, connection);
     const why = reason === null ? null : dropWords(reason).sentence;
     const event = {
       id: ++this.eventId,

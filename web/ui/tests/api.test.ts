@@ -37,6 +37,7 @@ describe("the contract with statusd", () => {
       api.timeseries({ customer: "a" }, "month"),
       api.outages("a", {}),
       api.find("x"),
+      api.soon(),
       api.login("u", "p"),
       api.logout(),
       api.unlock("p"),
@@ -54,7 +55,7 @@ describe("the contract with statusd", () => {
         templates.some((template) => template.test(path.split("?")[0] ?? "")),
         path,
       ).toBe(true);
-    expect(new Set(asked).size).toBe(25);
+    expect(new Set(asked).size).toBe(26);
   });
 
   it("has a word for every state and kind", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { bytesText, countText, plural, rateText, shareText } from "../src/format/amount";
+import { afterText, emulationText, ratesText, usedShare, usedText } from "../src/format/limits";
 import { clockText, dayText, isoText, localText, momentText, relativeText, spanText } from "../src/format/time";
 
 describe("amounts", () => {
@@ -88,5 +89,34 @@ describe("times", () => {
     expect(dayText(noon - 24 * 3600_000, noon)).toBe("Yesterday");
     expect(dayText(noon - 72 * 3600_000, noon)).toBe("2026-10-31");
     expect(clockText(noon + 7000)).toBe("12:00:07");
+  });
+});
+
+describe("limits", () => {
+  const quota = { quota_bytes: 500 * 2 ** 30, after_quota: 64_000, quota_spent: false };
+  const used = { month_rx_bytes: 12 * 2 ** 30, month_tx_bytes: 400 * 2 ** 30 };
+
+  it("says how much of a quota is used, in both directions together", () => {
+    expect(usedText({ ...quota, ...used })).toBe("412 GiB of 500 GiB (82 %)");
+    expect(usedShare({ ...quota, ...used })).toBeCloseTo(0.824);
+    const none = { quota_bytes: null, after_quota: null, quota_spent: null };
+    expect(usedText({ ...none, ...used })).toBe("412 GiB, no quota");
+    expect(usedShare({ ...none, ...used })).toBeUndefined();
+  });
+
+  it("says what happens once it is spent", () => {
+    expect(["drop" as const, 64_000].map(afterText)).toEqual(["nothing passes", "64.0 kbit/s each way"]);
+  });
+
+  it("writes the rates of both directions", () => {
+    expect(ratesText(20e6, null)).toBe("up 20.0 Mbit/s, down no limit");
+    expect(ratesText(null, null)).toBe("none");
+  });
+
+  it("writes what a test link does", () => {
+    const nothing = { delay_us: 0, jitter_us: 0, loss: 0, reorder: 0, duplicate: 0, rate: null };
+    expect(emulationText(nothing)).toBe("unchanged");
+    const bad = { delay_us: 50_000, jitter_us: 1500, loss: 2500, reorder: 0, duplicate: 10_000, rate: 2e6 };
+    expect(emulationText(bad)).toBe("delay 50 ms ± 1.5 ms, loss 0.25 %, duplicate 1 %, rate 2.00 Mbit/s");
   });
 });

@@ -15,6 +15,7 @@ import type {
   PeerPage,
   Problem,
   Session,
+  Soon,
   System,
   Timeseries,
 } from "./types";
@@ -112,6 +113,7 @@ export const api = {
 
   outages: (customer: string, query: Query, signal?: AbortSignal) =>
     get<OutageList>(`/customers/${id(customer)}/outages`, query, signal),
+  soon: (signal?: AbortSignal) => get<Soon>("/soon", {}, signal),
   find: (text: string, signal?: AbortSignal) => get<FoundList>("/find", { text }, signal),
 
   /** `subject`: {} = all customers together. A word: what is kept on disk, of customers and of all. */

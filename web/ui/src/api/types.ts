@@ -208,6 +208,18 @@ export interface Customer {
   drops_total: number;
   /** The latest handshake of any peer; null: none. */
   last_handshake: string | null;
+  /** Its packets are delayed or lost on purpose (traffic.emulate). */
+  is_test_link: boolean;
+  /** Bytes of both directions that may pass in a calendar month of UTC; null: no quota. */
+  quota_bytes: number | null;
+  /** Bits per second of each direction once it is spent; drop: nothing passes. null: no quota. */
+  after_quota: number | "drop" | null;
+  /** Whether it is spent; null: no quota. */
+  quota_spent: boolean | null;
+  /** Bytes received in this month of UTC. */
+  month_rx_bytes: number;
+  /** Bytes sent in this month of UTC. */
+  month_tx_bytes: number;
 }
 
 /** A route inside the stack. */
@@ -236,6 +248,36 @@ export interface StaticRoute {
   to: string;
   /** The next hop. */
   via: string;
+}
+
+/** What happens to the packets of one direction. Parts are of a million. */
+export interface Emulation {
+  /** Microseconds that each is held back. */
+  delay_us: number;
+  /** Microseconds more or less. */
+  jitter_us: number;
+  /** The part that is dropped. */
+  loss: number;
+  /** The part that is not held back. */
+  reorder: number;
+  /** The part that is sent twice. */
+  duplicate: number;
+  /** Bits per second; null: no limit. */
+  rate: number | null;
+}
+
+/** A test link (traffic.emulate). */
+export interface TestLink {
+  up: Emulation;
+  down: Emulation;
+}
+
+/** A network that is another one for the stack, one to one. */
+export interface PrefixMap {
+  /** Behind the peer. */
+  real: string;
+  /** In the stack. */
+  mapped: string;
 }
 
 /** A customer with its stack, routes and drops. */
@@ -284,6 +326,8 @@ export interface CustomerDetail {
   rate_up: number | null;
   /** traffic.rate_down: bits per second from the stack to the peers; null: no limit. */
   rate_down: number | null;
+  /** What is done to its packets; null: nothing. */
+  test_link: TestLink | null;
   /** False: it is not as configured; see the alarms. Null: not known, as all that follows. */
   stack_complete: boolean | null;
   /** The LAN at lan0; null: none. */
@@ -306,6 +350,28 @@ export interface CustomerDetail {
   max_peers: number | null;
   /** Peers that still use the server's previous key. */
   peers_on_previous_key: number;
+  /** Its packets are delayed or lost on purpose (traffic.emulate). */
+  is_test_link: boolean;
+  /** Bytes of both directions that may pass in a calendar month of UTC; null: no quota. */
+  quota_bytes: number | null;
+  /** Bits per second of each direction once it is spent; drop: nothing passes. null: no quota. */
+  after_quota: number | "drop" | null;
+  /** Whether it is spent; null: no quota. */
+  quota_spent: boolean | null;
+  /** Bytes received in this month of UTC. */
+  month_rx_bytes: number;
+  /** Bytes sent in this month of UTC. */
+  month_tx_bytes: number;
+  /** traffic.share: its weight against other customers. */
+  share: number;
+  /** Handshakes of WireGuard per second that it may begin; null: only the appliance's bounds. */
+  max_handshake_rate: number | null;
+  /** When the first of its peers that have not expired will; null: none. */
+  next_expiry: string | null;
+  /** Which one that is; null: none. */
+  next_to_expire: string | null;
+  /** The server's previous key, which its peers may still use, in base64; null: none. */
+  listener_previous_public_key: string | null;
 }
 
 /** A peer of a customer. */
@@ -348,6 +414,24 @@ export interface Peer {
   key_in_use: "present" | "next" | null;
   /** The same of the server's keys. */
   server_key_in_use: "present" | "previous" | null;
+  /** Bits per second from the peer into the stack; null: no limit. */
+  rate_up: number | null;
+  /** Bits per second from the stack to the peer; null: no limit. */
+  rate_down: number | null;
+  /** Bytes of both directions that may pass in a calendar month of UTC; null: no quota. */
+  quota_bytes: number | null;
+  /** Bits per second of each direction once it is spent; drop: nothing passes. null: no quota. */
+  after_quota: number | "drop" | null;
+  /** Whether it is spent; null: no quota. */
+  quota_spent: boolean | null;
+  /** Bytes received in this month of UTC. */
+  month_rx_bytes: number;
+  /** Bytes sent in this month of UTC. */
+  month_tx_bytes: number;
+  /** Its networks that are others for the stack; allowed_ips has the mapped ones. */
+  maps: PrefixMap[];
+  /** ADDRESS:PORT that it goes to and back from: two machines may use its key; null: none. */
+  flaps_with: string | null;
 }
 
 /** A change; kept for 30 days. */
@@ -450,6 +534,50 @@ export interface Top {
   customers: Used[];
   /** Their peers and connections. */
   peers: Used[];
+}
+
+/** A quota of which 80 % or more is used. */
+export interface NearlySpent {
+  /** The customer's id. */
+  customer: string;
+  /** The peer's name; null: the customer, or a connection. */
+  peer: string | null;
+  /** The connection's name; null: none. */
+  connection: string | null;
+  /** Bytes of both directions that may pass in a calendar month of UTC; null: no quota. */
+  quota_bytes: number | null;
+  /** Bits per second of each direction once it is spent; drop: nothing passes. null: no quota. */
+  after_quota: number | "drop" | null;
+  /** Whether it is spent; null: no quota. */
+  quota_spent: boolean | null;
+  /** Bytes received in this month of UTC. */
+  month_rx_bytes: number;
+  /** Bytes sent in this month of UTC. */
+  month_tx_bytes: number;
+}
+
+/** A peer that expires. */
+export interface Expiring {
+  /** The customer's id. */
+  customer: string;
+  /** The peer's name. */
+  peer: string;
+  /** From then on it has no tunnel. */
+  expires: string;
+}
+
+/** What ends soon, the most urgent first. */
+export interface Soon {
+  /** The time of the figures. */
+  as_of: string;
+  /** vpnd does not answer: they are no news. */
+  stale: boolean;
+  /** Quotas of which 80 % or more is used. */
+  quotas: NearlySpent[];
+  /** Peers that expire within 14 days. */
+  expiring: Expiring[];
+  /** There is more than limit of either. */
+  has_more: boolean;
 }
 
 /** Columns of equal length, oldest first. A point is the mean of its step; null: no data. */
@@ -897,6 +1025,20 @@ export interface ConnectionDetail {
   ike_sas: IkeSa[];
   /** How many more it has. */
   ike_sas_left_out: number;
+  /** Bits per second from each of its sessions into the stack; null: no limit. */
+  rate_up: number | null;
+  /** Bits per second from the stack to each of its sessions; null: no limit. */
+  rate_down: number | null;
+  /** Bytes of both directions that may pass in a calendar month of UTC; null: no quota. */
+  quota_bytes: number | null;
+  /** Bits per second of each direction once it is spent; drop: nothing passes. null: no quota. */
+  after_quota: number | "drop" | null;
+  /** Whether it is spent; null: no quota. */
+  quota_spent: boolean | null;
+  /** Bytes received in this month of UTC. */
+  month_rx_bytes: number;
+  /** Bytes sent in this month of UTC. */
+  month_tx_bytes: number;
 }
 
 /** A page of connections. */

@@ -28,6 +28,11 @@ export function rateText(bytesPerSecond: number): string {
   return scaled(bytesPerSecond * 8, 1000, rates);
 }
 
+/** `bitsPerSecond` >= 0. */
+export function bitsText(bitsPerSecond: number): string {
+  return rateText(bitsPerSecond / 8);
+}
+
 const grouped = new Intl.NumberFormat("en-GB");
 
 export function countText(count: number): string {

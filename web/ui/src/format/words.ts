@@ -88,6 +88,10 @@ export const eventLooks: Record<Event["kind"], Look> = {
 export const stackComplete: Look = { word: "Complete", shape: "full", tone: "good" };
 export const stackIncomplete: Look = { word: "Incomplete", shape: "triangle", tone: "bad" };
 
+export const testLink: Look = { word: "Test link", shape: "triangle", tone: "wait" };
+export const sharedKey: Look = { word: "Shared key", shape: "triangle", tone: "wait" };
+export const quotaSpent: Look = { word: "Quota spent", shape: "pause", tone: "bad" };
+
 export const alarmLooks: Record<Alarm["severity"], Look> = {
   critical: { word: "Critical", shape: "cross", tone: "bad" },
   warning: { word: "Warning", shape: "triangle", tone: "wait" },
@@ -95,8 +99,8 @@ export const alarmLooks: Record<Alarm["severity"], Look> = {
 
 export const peerRule =
   "Online: the last handshake was within 180 seconds. Idle: it is older, up to 24 hours. Stale: it is older than " +
-  "24 hours. Never: no handshake yet. WireGuard has no connections that are up or down; " +
-  "a client that sends traffic makes a new handshake every two minutes.";
+  "24 hours. Never: no handshake yet. Expired: its time has passed, it has no tunnel. WireGuard has no connections " +
+  "that are up or down; a client that sends traffic makes a new handshake every two minutes.";
 
 export const connectionRule =
   "Up: a child carries packets. Connecting: an exchange is under way. Down: it was up, or was tried, and is not. " +

@@ -4,6 +4,7 @@ import { useCallback, useEffect } from "preact/hooks";
 import { api } from "../api/client";
 import type { Connection as ConnectionRow, ConnectionDetail, Delta, Event } from "../api/types";
 import { bytesText, countText, plural } from "../format/amount";
+import { ratesText } from "../format/limits";
 import { localText } from "../format/time";
 import { connectionLook, connectionRule, natText } from "../format/words";
 import { Ago } from "../parts/ago";
@@ -15,6 +16,7 @@ import { Fact, Facts } from "../parts/facts";
 import { Heading } from "../parts/heading";
 import { Hint } from "../parts/hint";
 import { Empty, Failed, Loading, NotThere } from "../parts/notice";
+import { Quota } from "../parts/quota";
 import { RatePair } from "../parts/rates";
 import { customerHref } from "../router";
 import { announce } from "../state/announce";
@@ -203,6 +205,13 @@ function Configuration({ data }: { data: ConnectionDetail }) {
                   {prefix}
                 </code>
               ))}
+        </Fact>
+        <Fact name="Rate">
+          {ratesText(data.rate_up, data.rate_down)}
+          {data.max_sessions > 1 && (data.rate_up ?? data.rate_down) !== null && ", of each session"}
+        </Fact>
+        <Fact name="This month">
+          <Quota of={data} />
         </Fact>
         <Fact name="Rekeys">{plural(data.rekeys, "IKE SA")} rekeyed</Fact>
         <Fact name="Failures">{plural(data.failures, "failed attempt")}</Fact>

@@ -5,28 +5,34 @@ import { useCallback, useEffect } from "preact/hooks";
 import { api } from "../api/client";
 import type { CustomerDetail, Delta, Lan as LanData } from "../api/types";
 import { bytesText, countText, plural } from "../format/amount";
+import { emulationText, ratesText } from "../format/limits";
 import { spanText } from "../format/time";
-import { customerLooks, customerRule, peerRule, stackComplete, stackIncomplete } from "../format/words";
+import { customerLooks, customerRule, peerRule, stackComplete, stackIncomplete, testLink } from "../format/words";
 import { AddDevice } from "../parts/add_device";
 import { Ago } from "../parts/ago";
+import { Alarms } from "../parts/alarms";
 import { Badge } from "../parts/badge";
 import { Card } from "../parts/card";
 import { ChangeButton } from "../parts/change_button";
 import { Chart } from "../parts/chart";
+import { Commands } from "../parts/commands";
 import { Copy } from "../parts/copy";
 import { Drops } from "../parts/drops";
 import { Fact, Facts } from "../parts/facts";
 import { Heading } from "../parts/heading";
 import { Hint } from "../parts/hint";
 import { Empty, Failed, Loading, NotThere } from "../parts/notice";
-import { bitsText, RatePair } from "../parts/rates";
+import { Quota } from "../parts/quota";
+import { RatePair } from "../parts/rates";
 import { Refused } from "../parts/refused";
 import { connectionHref, peerHref } from "../router";
 import { isOperator, mayChange } from "../state/changes";
 import { onDelta, setSubject } from "../state/live";
+import { overview } from "../state/overview";
 import { pace } from "../state/pace";
 import { useResource } from "../state/resource";
 import { attended } from "../state/screen";
+import { seesAll } from "../state/session";
 import { ConnectionsTable } from "./connections_table";
 import { Outages } from "./outages";
 import { PeersTable } from "./peers_table";
@@ -73,9 +79,13 @@ export function Customer({ customer }: { customer: string }) {
   return (
     <>
       <Head data={data} />
+      <Troubles customer={customer} />
+      {data.test_link !== null && <TestLink link={data.test_link} />}
       {mayChange.value && <Changes data={data} reload={detail.reload} />}
       <Figures data={data} />
-      {(data.peers.total > 0 || data.connections.total === 0) && <PeersTable customer={customer} key={customer} />}
+      {(data.peers.total > 0 || data.connections.total === 0) && (
+        <PeersTable customer={customer} descriptions={data.peer_descriptions} key={customer} />
+      )}
       {data.connections.total > 0 && <ConnectionsTable customer={customer} key={`${customer}/connections`} />}
       <Chart title="Throughput" customer={customer} ratesOf={ratesOf} />
       <Outages customer={customer} />
@@ -93,8 +103,14 @@ export function Customer({ customer }: { customer: string }) {
         <RecentEvents customer={customer} />
       </div>
       <div class="columns">
-        <Stack data={data} reload={detail.reload} />
-        <Routes data={data} />
+        <div>
+          <Stack data={data} reload={detail.reload} />
+          {seesAll.value && <Commands commands={commandsOf(data.id)} />}
+        </div>
+        <div>
+          <Limits data={data} />
+          <Routes data={data} />
+        </div>
       </div>
     </>
   );
@@ -120,6 +136,31 @@ function Head({ data }: { data: CustomerDetail }) {
         </span>
       </p>
     </div>
+  );
+}
+
+/** Its alarms, as on the overview. */
+function Troubles({ customer }: { customer: string }) {
+  const its = overview.value?.alarms.filter((alarm) => alarm.customer === customer) ?? [];
+  if (its.length === 0) return null;
+  return (
+    <section class="alarms" aria-label="Alarms">
+      <Alarms alarms={its} />
+    </section>
+  );
+}
+
+function TestLink({ link }: { link: NonNullable<CustomerDetail["test_link"]> }) {
+  return (
+    <section class="alarm tone-wait" aria-label="Test link">
+      <Badge look={testLink} />
+      <div>
+        <p>Its packets are delayed or lost on purpose.</p>
+        <p class="soft">
+          From its sites: {emulationText(link.up)}. To its sites: {emulationText(link.down)}.
+        </p>
+      </div>
+    </section>
   );
 }
 
@@ -243,7 +284,7 @@ function Stack({ data, reload }: { data: CustomerDetail; reload: () => void }) {
           <Fact name="Disabled peers">
             {data.disabled_peers.map((name) => (
               <span key={name} class="block">
-                {name}{" "}
+                {name} <DescriptionOf name={name} data={data} />
                 {mayChange.value && isOperator.value && (
                   <ChangeButton label={`Enable ${name}`} work={() => api.enable(data.id, name)} done={reload}>
                     Enable
@@ -257,31 +298,40 @@ function Stack({ data, reload }: { data: CustomerDetail; reload: () => void }) {
         <Fact name="Listens on">
           UDP port {data.listen_port}, {data.own_listener ? "the customer's own" : "shared"}
         </Fact>
-        <Fact name="Rate limit">{limitText(data.rate_up, data.rate_down)}</Fact>
         <Fact name="Processor">
           {data.cpu_seconds < 1 ? "less than 1 s" : spanText(data.cpu_seconds)} for its packets
         </Fact>
-        {data.peers_on_previous_key > 0 && (
-          <Fact name="Previous key">
-            {plural(data.peers_on_previous_key, "peer")} still use the server's previous key
-          </Fact>
-        )}
-        {data.peer_descriptions.length > 0 && (
-          <Fact name="Of its peers">
-            {data.peer_descriptions.map((one) => (
-              <span key={one.name} class="block">
-                {one.name}: {one.text}
-              </span>
-            ))}
-          </Fact>
-        )}
         <Fact name="Public key">
           <Copy text={data.listener_public_key} what="the public key" />
         </Fact>
+        {data.listener_previous_public_key !== null && (
+          <Fact name="Previous key">
+            <Copy text={data.listener_previous_public_key} what="the previous public key" />
+            <span class="block soft">
+              {data.peers_on_previous_key === 0
+                ? "no peer uses it any more"
+                : `still used by ${plural(data.peers_on_previous_key, "peer")}`}
+            </span>
+          </Fact>
+        )}
       </Facts>
     </Card>
   );
 }
+
+function DescriptionOf({ name, data }: { name: string; data: CustomerDetail }) {
+  const found = data.peer_descriptions.find((one) => one.name === name);
+  return found === undefined ? null : <span class="soft small">{found.text} </span>;
+}
+
+const commandsOf = (id: string) =>
+  [
+    ["Firewall", `firewall ${id}`],
+    ["DNS and BGP", `services ${id}`],
+    ["Changes", `history ${id}`],
+    ["One packet's way", `why ${id} --from ADDR --to ADDR`],
+    ["In trouble", `doctor ${id}`],
+  ] as const;
 
 function Lan({ lan }: { lan: LanData }) {
   return (
@@ -301,10 +351,34 @@ function moreText(count: number | null): string {
   return count === null || count === 0 ? "" : `and ${countText(count)} more`;
 }
 
-function limitText(up: number | null, down: number | null): string {
-  if (up === null && down === null) return "none";
-  const text = (bits: number | null) => (bits === null ? "no limit" : bitsText(bits));
-  return `up ${text(up)}, down ${text(down)}`;
+function Limits({ data }: { data: CustomerDetail }) {
+  return (
+    <Card title="Limits">
+      <Facts>
+        <Fact name="This month">
+          <Quota of={data} />
+          <span class="block soft small">
+            {bytesText(data.month_rx_bytes)} in · {bytesText(data.month_tx_bytes)} out
+          </span>
+        </Fact>
+        <Fact name="Rate">{ratesText(data.rate_up, data.rate_down)}</Fact>
+        <Fact name="Share">{countText(data.share)}, its weight against other customers</Fact>
+        <Fact name="Peers">
+          {data.max_peers === null
+            ? `${countText(data.peers.total)}, no limit`
+            : `${countText(data.peers.total)} of ${countText(data.max_peers)}`}
+        </Fact>
+        {data.max_handshake_rate !== null && (
+          <Fact name="Handshakes">{countText(data.max_handshake_rate)} per second</Fact>
+        )}
+        {data.next_expiry !== null && data.next_to_expire !== null && (
+          <Fact name="Next to expire">
+            <a href={peerHref(data.id, data.next_to_expire)}>{data.next_to_expire}</a> <Ago at={data.next_expiry} />
+          </Fact>
+        )}
+      </Facts>
+    </Card>
+  );
 }
 
 function Routes({ data }: { data: CustomerDetail }) {

@@ -4,7 +4,7 @@ import { useCallback, useEffect } from "preact/hooks";
 import { api } from "../api/client";
 import type { Customer } from "../api/types";
 import { countText, plural } from "../format/amount";
-import { customerLooks, customerRule } from "../format/words";
+import { customerLooks, customerRule, quotaSpent, testLink } from "../format/words";
 import { Ago } from "../parts/ago";
 import { Badge } from "../parts/badge";
 import { Heading } from "../parts/heading";
@@ -33,7 +33,11 @@ const columns: readonly Column<Customer>[] = [
         <a class="row-link ellipsis" href={customerHref(row.id)}>
           {row.name}
         </a>
-        <span class="soft small ellipsis">{row.id}</span>
+        <span class="small ellipsis">
+          <span class="soft">{row.id}</span>
+          {row.is_test_link && <Badge look={testLink} />}
+          {row.quota_spent === true && <Badge look={quotaSpent} />}
+        </span>
       </>
     ),
   },

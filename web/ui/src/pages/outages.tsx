@@ -69,7 +69,7 @@ export function Outages({ customer }: { customer: string }) {
 
 function Table({ outages }: { outages: readonly Outage[] }) {
   return (
-    <table class="plain" role="table">
+    <table class="plain outages" role="table">
       <thead role="rowgroup">
         <tr role="row">
           {["Of", "Began", "Ended", "Lasted", "Cause"].map((title) => (

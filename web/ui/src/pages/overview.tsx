@@ -3,9 +3,9 @@ import { useCallback, useEffect } from "preact/hooks";
 
 import { api } from "../api/client";
 import type { Alarm, Delta, Overview as OverviewData } from "../api/types";
-import { bytesText, countText } from "../format/amount";
-import { alarmLooks, customerLooks, peerRule } from "../format/words";
-import { Ago } from "../parts/ago";
+import { bitsText, bytesText, countText } from "../format/amount";
+import { customerLooks, peerRule } from "../format/words";
+import { Alarms as AlarmList } from "../parts/alarms";
 import { Badge } from "../parts/badge";
 import { Card } from "../parts/card";
 import { Chart } from "../parts/chart";
@@ -15,8 +15,7 @@ import { EventList } from "../parts/event_list";
 import { Heading } from "../parts/heading";
 import { Hint } from "../parts/hint";
 import { Empty, Failed, Loading } from "../parts/notice";
-import { Pending } from "../parts/pending";
-import { bitsText, Direction, RatePair } from "../parts/rates";
+import { Direction, RatePair } from "../parts/rates";
 import { Shape } from "../parts/shape";
 import { customerHref } from "../router";
 import { withNews } from "../state/history";
@@ -24,6 +23,7 @@ import { onDelta, setSubject } from "../state/live";
 import { loadOverview, overview, overviewFailure } from "../state/overview";
 import { useResource } from "../state/resource";
 import { seesAll } from "../state/session";
+import { Soon } from "./soon";
 
 const shownEvents = 8;
 const shownBusy = 5;
@@ -56,12 +56,12 @@ export function Overview() {
 function Filled({ data }: { data: OverviewData }) {
   return (
     <>
-      {data.pending !== null && <Pending pending={data.pending} />}
       <Alarms alarms={data.alarms} verdict={data.verdict} />
       <Figures data={data} />
       {seesAll.value && <Chart title="Throughput" ratesOf={totalRates} />}
       <div class="columns">
         <div>
+          <Soon />
           <Busiest />
           {data.drops.length > 0 && (
             <Card title="Dropped before a customer was known">
@@ -92,25 +92,7 @@ function Alarms({ alarms, verdict }: { alarms: readonly Alarm[]; verdict: string
       <p class="visually-hidden" role="status">
         {verdict}
       </p>
-      <ul>
-        {alarms.slice(0, most).map((alarm) => (
-          <li
-            key={`${alarm.kind}/${alarm.customer}/${alarm.sentence}`}
-            class={`alarm tone-${alarmLooks[alarm.severity].tone}`}
-          >
-            <Badge look={alarmLooks[alarm.severity]} />
-            <div>
-              <p>
-                {alarm.customer !== null ? <a href={customerHref(alarm.customer)}>{alarm.sentence}</a> : alarm.sentence}
-              </p>
-              {alarm.what_to_do !== "" && <p class="soft">{alarm.what_to_do}</p>}
-            </div>
-            <span class="alarm-since soft small">
-              <Ago at={alarm.since} />
-            </span>
-          </li>
-        ))}
-      </ul>
+      <AlarmList alarms={alarms.slice(0, most)} linked />
       {alarms.length > most && (
         <p class="soft">
           and {countText(alarms.length - most)} more: <a href="#/customers?state=down">all customers that are down</a>

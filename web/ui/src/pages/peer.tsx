@@ -4,8 +4,9 @@ import { useCallback, useEffect } from "preact/hooks";
 import { api } from "../api/client";
 import type { Delta, Event, Peer as PeerData } from "../api/types";
 import { bytesText } from "../format/amount";
+import { ratesText } from "../format/limits";
 import { localText } from "../format/time";
-import { peerLook, peerRule } from "../format/words";
+import { peerLook, peerRule, sharedKey } from "../format/words";
 import { Ago } from "../parts/ago";
 import { Badge } from "../parts/badge";
 import { Card } from "../parts/card";
@@ -17,6 +18,7 @@ import { Fact, Facts } from "../parts/facts";
 import { Heading } from "../parts/heading";
 import { Hint } from "../parts/hint";
 import { Empty, Failed, Loading, NotThere } from "../parts/notice";
+import { Quota } from "../parts/quota";
 import { RatePair } from "../parts/rates";
 import { customerHref } from "../router";
 import { announce } from "../state/announce";
@@ -69,6 +71,7 @@ export function Peer({ customer, name }: { customer: string; name: string }) {
   return (
     <>
       <Head data={data} />
+      {data.flaps_with !== null && <SharedKey peer={data} other={data.flaps_with} />}
       {mayChange.value && (
         <div class="changes">
           <ChangeButton
@@ -142,6 +145,21 @@ function Head({ data }: { data: PeerData }) {
   );
 }
 
+function SharedKey({ peer, other }: { peer: PeerData; other: string }) {
+  return (
+    <section class="alarm tone-wait" aria-label="Shared key">
+      <Badge look={sharedKey} />
+      <div>
+        <p>
+          It goes back and forth between <code>{peer.endpoint ?? "unknown"}</code> and <code>{other}</code>: two
+          machines may use its key.
+        </p>
+        <p class="soft">Give each device a key of its own.</p>
+      </div>
+    </section>
+  );
+}
+
 function Figures({ data }: { data: PeerData }) {
   return (
     <div class="figures">
@@ -193,6 +211,19 @@ function Configuration({ data }: { data: PeerData }) {
               ))}
           {data.allowed_ips_left_out > 0 && <span class="soft">and {data.allowed_ips_left_out} more</span>}
         </Fact>
+        {data.maps.length > 0 && (
+          <Fact name="Mapped">
+            {data.maps.map(({ real, mapped }) => (
+              <span key={mapped} class="block">
+                <code>{real}</code> is <code>{mapped}</code> here
+              </span>
+            ))}
+          </Fact>
+        )}
+        <Fact name="Rate">{ratesText(data.rate_up, data.rate_down)}</Fact>
+        <Fact name="This month">
+          <Quota of={data} />
+        </Fact>
         {data.next_public_key !== null && (
           <Fact name="Next public key">
             <Copy text={data.next_public_key} what="the next public key" />
@@ -200,7 +231,12 @@ function Configuration({ data }: { data: PeerData }) {
           </Fact>
         )}
         {data.server_key_in_use === "previous" && <Fact name="Server's key">it still uses the previous one</Fact>}
-        {data.expires !== null && <Fact name="Expires">{localText(Date.parse(data.expires))}</Fact>}
+        {data.expires !== null && (
+          <Fact name={data.state === "expired" ? "Expired" : "Expires"}>
+            <Ago at={data.expires} />
+            <span class="block soft small">{localText(Date.parse(data.expires))}</span>
+          </Fact>
+        )}
         <Fact name="Preshared key">{data.has_preshared_key ? "yes" : "no"}</Fact>
         <Fact name="Keepalive">
           {data.persistent_keepalive_seconds === 0 ? "off" : `every ${data.persistent_keepalive_seconds} s`}

@@ -2,9 +2,9 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 
 import { api } from "../api/client";
-import type { Peer } from "../api/types";
+import type { Description, Peer } from "../api/types";
 import { bytesText, plural } from "../format/amount";
-import { peerLook, peerRule } from "../format/words";
+import { peerLook, peerRule, quotaSpent } from "../format/words";
 import { Ago } from "../parts/ago";
 import { Badge } from "../parts/badge";
 import { Card } from "../parts/card";
@@ -27,9 +27,11 @@ const choices = [
   { value: "online", text: "Online" },
   { value: "idle", text: "Idle" },
   { value: "never", text: "Never" },
+  { value: "expired", text: "Expired" },
 ] as const;
 
-function columnsOf(customer: string): readonly Column<Peer>[] {
+function columnsOf(customer: string, descriptions: readonly Description[]): readonly Column<Peer>[] {
+  const texts = new Map(descriptions.map(({ name, text }) => [name, text]));
   return [
     {
       key: "name",
@@ -37,9 +39,12 @@ function columnsOf(customer: string): readonly Column<Peer>[] {
       sort: "name",
       cell: (peer) => (
         <>
-          <a class="row-link ellipsis" href={peerHref(customer, peer.name)}>
-            {peer.name}
-          </a>
+          <span class="ellipsis" title={texts.get(peer.name)}>
+            <a class="row-link" href={peerHref(customer, peer.name)}>
+              {peer.name}
+            </a>
+            {texts.has(peer.name) && <span class="soft small"> {texts.get(peer.name)}</span>}
+          </span>
           <span class="soft small ellipsis" title={peer.allowed_ips.join(", ")}>
             {peer.allowed_ips.join(", ")}
           </span>
@@ -51,7 +56,21 @@ function columnsOf(customer: string): readonly Column<Peer>[] {
       title: "State",
       hint: peerRule,
       sort: "state",
-      cell: (peer) => <Badge look={peerLook(peer)} title={peer.state_sentence} />,
+      cell: (peer) => (
+        <>
+          <Badge look={peerLook(peer)} title={peer.state_sentence} />
+          {peer.quota_spent === true ? (
+            <Badge look={quotaSpent} />
+          ) : (
+            peer.expires !== null &&
+            peer.state !== "expired" && (
+              <span class="soft small ellipsis">
+                expires <Ago at={peer.expires} />
+              </span>
+            )
+          )}
+        </>
+      ),
     },
     {
       key: "last",
@@ -95,11 +114,11 @@ function columnsOf(customer: string): readonly Column<Peer>[] {
   ];
 }
 
-export function PeersTable({ customer }: { customer: string }) {
+export function PeersTable({ customer, descriptions }: { customer: string; descriptions: readonly Description[] }) {
   const [search, setSearch] = useState("");
   const [state, setState] = useState<(typeof choices)[number]["value"]>("");
   const [sorting, setSorting] = useState<Sorting>({ by: "name", order: "asc" });
-  const columns = useMemo(() => columnsOf(customer), [customer]);
+  const columns = useMemo(() => columnsOf(customer, descriptions), [customer, descriptions]);
   const list = usePagedList<Peer>(
     customer,
     JSON.stringify([search, state, sorting]),

@@ -9,6 +9,7 @@ import type { Look } from "../format/words";
 import { Ago } from "../parts/ago";
 import { Badge } from "../parts/badge";
 import { Card } from "../parts/card";
+import { Commands } from "../parts/commands";
 import { Copy } from "../parts/copy";
 import { Fact, Facts } from "../parts/facts";
 import { Heading } from "../parts/heading";
@@ -101,6 +102,7 @@ function Filled({ data }: { data: SystemData }) {
             </Facts>
           </Card>
         )}
+        <Commands commands={commands} />
       </div>
       <div>
         <Tunnels data={data} />
@@ -111,6 +113,13 @@ function Filled({ data }: { data: SystemData }) {
     </div>
   );
 }
+
+const commands = [
+  ["Changes", "history"],
+  ["Alerts", "alert status"],
+  ["DNS and BGP", "services"],
+  ["In trouble", "doctor"],
+] as const;
 
 function Tunnels({ data }: { data: SystemData }) {
   const { vpnd } = data;

@@ -13,7 +13,7 @@ import { Card } from "./card";
 import { Choice } from "./choice";
 import { Failed, Loading } from "./notice";
 import type { Plot } from "./plot";
-import { bitsText } from "./rates";
+import { bitsText } from "../format/amount";
 
 interface Props {
   title: string;

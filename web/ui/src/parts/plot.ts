@@ -5,7 +5,7 @@ import "uplot/dist/uPlot.min.css";
 
 import { momentText } from "../format/time";
 import { type Series } from "../state/series";
-import { bitsText } from "./rates";
+import { bitsText } from "../format/amount";
 
 const height = 200;
 const smallestScale = 10_000; // bit/s, so that keepalives do not fill the chart
@@ -87,7 +87,7 @@ export class Plot {
           space: 80,
           values: (_, times) => times.map((time) => tickText(time * 1000, this.series.reach)),
         },
-        { ...axis, size: 84, space: 36, values: (_, values) => values.map(axisText) },
+        { ...axis, size: 84, space: 24, values: (_, values) => values.map(axisText) },
       ],
       series: [{}, line("--series-in"), line("--series-out")],
       hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)] },

@@ -1,8 +1,6 @@
 // The current throughput in both directions.
 import type { Rates } from "../api/types";
-import { rateText } from "../format/amount";
-
-export const bitsText = (bitsPerSecond: number) => rateText(bitsPerSecond / 8);
+import { bitsText } from "../format/amount";
 
 export function RatePair({ rates }: { rates: Rates }) {
   const quiet = rates.rx_bits_per_second === 0 && rates.tx_bits_per_second === 0;

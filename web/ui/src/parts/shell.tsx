@@ -9,6 +9,7 @@ import { logout, seesAll, session } from "../state/session";
 import { Banner } from "./banner";
 import { claimFocus } from "./heading";
 import { LiveSign } from "./live_sign";
+import { Pending } from "./pending";
 import { ThemeSwitch } from "./theme_switch";
 
 interface Goal {
@@ -24,7 +25,7 @@ const goals: Goal[] = [
   {
     href: "#/customers",
     text: "Customers",
-    pages: ["customers", "customer", "peer"],
+    pages: ["customers", "customer", "peer", "connection"],
     sign: <path d="M3 5h14M3 10h14M3 15h14" />,
   },
   {
@@ -112,6 +113,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
         </div>
       </header>
       <Banner />
+      {overview.value?.pending && <Pending pending={overview.value.pending} />}
       <main id="main" tabIndex={-1} ref={main}>
         {children}
       </main>
