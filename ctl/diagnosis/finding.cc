@@ -13,25 +13,13 @@ namespace warren::diagnosis {
 
 namespace {
 
-constexpr std::array<std::string_view, kKinds> kNames{"port_unreachable",
-                                                      "machine_clock",
-                                                      "suspended",
-                                                      "wrong_server_key",
-                                                      "unknown_client_key",
-                                                      "preshared_key",
-                                                      "client_clock",
-                                                      "shared_key",
-                                                      "nat_rebinds",
-                                                      "no_return_path",
-                                                      "source_refused",
-                                                      "mtu_black_hole",
-                                                      "firewall_drops",
-                                                      "expired",
-                                                      "disabled",
-                                                      "previous_server_key",
-                                                      "connection_down",
-                                                      "connection_unserved",
-                                                      "silent"};
+constexpr std::array<std::string_view, kKinds> kNames{"port_unreachable", "machine_clock",       "suspended",
+                                                      "wrong_server_key", "unknown_client_key",  "preshared_key",
+                                                      "client_clock",     "shared_key",          "nat_rebinds",
+                                                      "no_return_path",   "source_refused",      "mtu_black_hole",
+                                                      "firewall_drops",   "quota_spent",         "expired",
+                                                      "disabled",         "test_link",           "previous_server_key",
+                                                      "connection_down",  "connection_unserved", "silent"};
 
 // A clock of before this program was written is wrong. 2026-01-01.
 constexpr std::int64_t kOldest = 1'767'225'600;
@@ -60,6 +48,21 @@ void add_listener(const Listener& one, std::vector<Finding>& out) {
     }
 }
 
+// `peer` "": the quota is the customer's.
+void add_quota(const std::string& id, const std::string& peer, std::uint64_t quota, std::uint64_t after_quota,
+               const ipc::MonthUsage& month, std::vector<Finding>& out) {
+    if (quota == 0 || !month.is_spent) return;
+    const std::string whose = peer.empty() ? "Customer " + id : peer;
+    out.push_back({Kind::kQuotaSpent, id, peer,
+                   after_quota == 0 ? fmt::format("{} has spent its quota: nothing passes until the next month.", whose)
+                                    : fmt::format("{} has spent its quota: only {} bit/s pass until the next month.",
+                                                  whose, after_quota),
+                   fmt::format("{} bytes of {} in this month of UTC", month.rx_bytes + month.tx_bytes, quota),
+                   fmt::format("raise the quota in the customer's file, or give a rate in after_quota; vpnctl usage {} "
+                               "shows who used it",
+                               id)});
+}
+
 void add_connection(const Facts& facts, const Connection& one, std::vector<Finding>& out) {
     const ipc::ConnectionSnapshot& connection = one.connection;
     const std::string& id = facts.customer.settings.id;
@@ -84,7 +87,11 @@ void add_connection(const Facts& facts, const Connection& one, std::vector<Findi
     for (const DropReasonRow& row : drop_reasons()) {
         if (row.name == failure) advice = row.advice;
     }
-    if (advice.empty()) advice = fmt::format("vpnctl ipsec {} {} --why shows the last attempts", id, name);
+    if (advice.empty())
+        advice = fmt::format(
+            "vpnctl ipsec {} {} --why shows the last attempts; a peer whose algorithms for IKE are not "
+            "taken is none of them yet, but counted: vpnctl drops, ike_no_proposal",
+            id, name);
     out.push_back({Kind::kConnectionDown, id, name, fmt::format("Connection {} is down.", name), evidence, advice});
 }
 
@@ -123,13 +130,30 @@ std::vector<Finding> findings_of(const Facts& facts) {
                        "state = \"suspended\" in its file", fmt::format("vpnctl customer resume {}", id)});
         return out;
     }
+    const ipc::CustomerSettings& settings = facts.customer.settings;
+    if (settings.emulate_up != ipc::LinkEmulation{} || settings.emulate_down != ipc::LinkEmulation{}) {
+        out.push_back(
+            {Kind::kTestLink, id, "",
+             fmt::format("Customer {} is a test link: what its tunnels carry is delayed or lost on purpose.", id),
+             fmt::format("[traffic.emulate] in its file; vpnctl status {} shows what it does", id),
+             "remove it when the test is over, then vpnctl apply"});
+    }
     for (const std::string& name : facts.disabled) {
         if (name != facts.peer) continue;
         out.push_back({Kind::kDisabled, id, name, fmt::format("Peer {} is disabled.", name),
                        "enabled = false in the customer's file", fmt::format("vpnctl peer enable {} {}", id, name)});
     }
-    for (const ipc::PeerSnapshot& peer : facts.peers) add_peer_findings(facts, peer, out);
-    for (const Connection& one : facts.connections) add_connection(facts, one, out);
+    add_quota(id, "", settings.quota, settings.after_quota, facts.customer.activity.month, out);
+    for (const ipc::PeerSnapshot& peer : facts.peers) {
+        const ipc::Limits& limits = peer.settings.limits;
+        add_quota(id, peer.settings.name, limits.quota, limits.after_quota, peer.activity.month, out);
+        add_peer_findings(facts, peer, out);
+    }
+    for (const Connection& one : facts.connections) {
+        const ipc::ConnectionSettings& served = one.connection.settings;
+        add_quota(id, served.name, served.limits.quota, served.limits.after_quota, one.connection.activity.month, out);
+        add_connection(facts, one, out);
+    }
     for (const Hits& hits : facts.firewall) {
         if (hits.after <= hits.before) continue;
         out.push_back(

@@ -28,14 +28,16 @@ enum class Kind : std::uint8_t {
     kSourceRefused,       // a client sends what its AllowedIPs here do not have
     kMtuBlackHole,        // large packets do not come through
     kFirewallDrops,       // the customer's own firewall drops packets now
+    kQuotaSpent,          // the customer's or a peer's, of this month
     kExpired,             // a peer is
     kDisabled,            // a peer is
+    kTestLink,            // the customer is: what its tunnels carry is delayed or lost on purpose
     kPreviousServerKey,   // a client still uses the key of ours that is to go
     kConnectionDown,      // of IPsec
     kConnectionUnserved,  // likewise: vpnd does not serve it
     kSilent,              // nothing comes from a peer, and nobody knows why
 };
-inline constexpr std::size_t kKinds = 19;
+inline constexpr std::size_t kKinds = 21;
 // As in `--json`: "port_unreachable", ...
 [[nodiscard]] std::string_view name_of(Kind kind);
 

@@ -19,6 +19,8 @@ constexpr std::size_t kMoves = 4;               // ports
 constexpr std::uint64_t kStrayPackets = 3;      // that every device sends now and then
 constexpr std::uint32_t kAnswerPatience = 15;   // seconds
 constexpr std::uint32_t kTrafficLately = 60;    // likewise
+constexpr std::int64_t kAnswerTakes = 2;        // likewise: a handshake that was begun is complete by then
+constexpr std::int64_t kBeginsAgain = 8;        // likewise: a client tries every 5 s
 constexpr std::uint32_t kRekeyOverdue = 180;    // seconds: a session is over
 constexpr std::uint32_t kClockTolerance = 300;  // likewise
 
@@ -39,6 +41,7 @@ class Rules {
         client_clock();
         moves();
         sources();
+        if (out_.size() == before) unfinished_handshakes();
         probes();
         previous_key();
         if (out_.size() == before) silent();
@@ -149,7 +152,16 @@ class Rules {
             fmt::format("Peer {} sends packets from {}, which is not among its allowed_ips here.", name_,
                         to_string(*activity.source_refused)),
             fmt::format("{} packets dropped (source_not_allowed)", activity.sources_refused),
-            "add the network to allowed_ips of the peer, or set the client's address to the one that it has here");
+            what_to_use_instead(*activity.source_refused));
+    }
+
+    [[nodiscard]] std::string what_to_use_instead(const IpAddress& source) const {
+        for (const ipc::PrefixMap& map : peer_.settings.maps) {
+            if (map.mapped.contains(source))
+                return fmt::format("set the client's address to one of {}, which all others see as {}",
+                                   to_string(map.real), to_string(map.mapped));
+        }
+        return "add the network to allowed_ips of the peer, or set the client's address to the one that it has here";
     }
 
     [[nodiscard]] bool answers_pings() const {
@@ -157,6 +169,32 @@ class Rules {
         return found != facts_.probes.end() &&
                std::any_of(found->second.begin(), found->second.end(),
                            [](const Probe& probe) { return !probe.sizes.empty() && probe.sizes.front().answered; });
+    }
+
+    // It showed another time, as with each handshake that it begins, and does not complete them: the preshared key is
+    // only in our answer, so nothing but this tells that it is wrong.
+    [[nodiscard]] bool begins_and_does_not_complete() const {
+        const ipc::PeerActivity& activity = peer_.activity;
+        if (activity.newest_seconds == 0 || peer_.received_seconds.value_or(UINT32_MAX) <= kAnswerPatience ||
+            peer_.latest_handshake_seconds.value_or(UINT32_MAX) <= kAnswerPatience)
+            return false;
+        const auto before = facts_.before.find(name_);
+        if (before != facts_.before.end() && before->second.newest_seconds != 0 &&
+            activity.newest_seconds > before->second.newest_seconds)
+            return true;
+        // Its clock may be ahead: then a handshake of long ago looks like a new one, until its session is over.
+        const std::int64_t age = seconds_of(facts_.now) - static_cast<std::int64_t>(activity.newest_seconds);
+        return !activity.has_session && age >= kAnswerTakes && age <= kBeginsAgain;
+    }
+
+    void unfinished_handshakes() {
+        if (!begins_and_does_not_complete()) return;
+        add(Kind::kPresharedKey, fmt::format("Peer {} begins handshakes and goes on with none of our answers.", name_),
+            peer_.latest_handshake_seconds
+                ? fmt::format("its latest complete handshake was {} s ago", *peer_.latest_handshake_seconds)
+                : std::string("it never completed one"),
+            "compare the preshared keys; if they are the same, our answers do not reach it: look at the firewalls "
+            "on the way");
     }
 
     // Pings are answered, but not the large ones; or nothing is.
@@ -188,6 +226,7 @@ class Rules {
     }
 
     void return_path() {
+        if (begins_and_does_not_complete()) return;  // it has no session that it can answer with
         const auto sent = facts_.sent_before.find(name_);
         if (!peer_.activity.has_session || sent == facts_.sent_before.end() || sent->second > kTrafficLately) return;
         // It may be that nobody but whoever asked before sent anything.

@@ -134,6 +134,7 @@ class Judge {
         const Owner owner = owner_of(from, facts_);
         if (!owner.is_found()) return nobody("source_not_allowed", from);
         note("from", session_text(owner));
+        note_map(owner, from);
         if (owner.peer != nullptr && owner.peer->activity.is_expired)
             return stop("peer_expired", fmt::format("peer {} has expired", owner.name()));
         if (owner.connection == nullptr) return true;
@@ -240,10 +241,21 @@ class Judge {
         }
     }
 
+    // The far end of a peer with a map has another address there than here.
+    void note_map(const Owner& owner, const IpAddress& address) {
+        if (owner.peer == nullptr) return;
+        for (const ipc::PrefixMap& map : owner.peer->settings.maps) {
+            if (map.mapped.contains(address))
+                note("map", fmt::format("{} is in {}, which is {} behind peer {}", to_string(address),
+                                        to_string(map.mapped), to_string(map.real), owner.name()));
+        }
+    }
+
     bool into_tunnel(const IpAddress& from, const IpAddress& to) {
         const Owner owner = owner_of(to, facts_);
         if (!owner.is_found()) return nobody("no_peer_for_destination", to);
         note("to", session_text(owner));
+        note_map(owner, to);
         note("mtu", fmt::format("packets up to {} bytes", facts_.customer.settings.mtu));
         if (owner.connection != nullptr) return into_connection(owner, from, to);
         const ipc::PeerActivity& activity = owner.peer->activity;

@@ -129,6 +129,73 @@ const std::vector<Case>& cases() {
              silence(facts);
          },
          {Kind::kPresharedKey}},
+        {"it begins handshakes, and completes none",
+         [](Facts& facts) {
+             silence(facts);
+             facts.before["graz"].newest_seconds = kNow - 6;
+             facts.peers[0].activity.newest_seconds = kNow - 1;
+         },
+         {Kind::kPresharedKey}},
+        {"it began one that long ago that it is over, and has no session",
+         [](Facts& facts) {
+             silence(facts);
+             facts.peers[0].activity.has_session = false;
+             facts.peers[0].activity.newest_seconds = kNow - 4;
+         },
+         {Kind::kPresharedKey}},
+        {"the same with a session: its clock may be ahead",
+         [](Facts& facts) {
+             silence(facts);
+             facts.peers[0].activity.newest_seconds = kNow - 4;
+         },
+         {}},
+        {"one that is under way",
+         [](Facts& facts) {
+             silence(facts);
+             facts.peers[0].activity.has_session = false;
+             facts.peers[0].activity.newest_seconds = kNow - 1;
+         },
+         {}},
+        {"one that it completed",
+         [](Facts& facts) {
+             facts.before["graz"].newest_seconds = kNow - 120;
+             facts.peers[0].activity.newest_seconds = kNow;
+             facts.peers[0].latest_handshake_seconds = 0;
+         },
+         {}},
+        {"one of a peer that is heard all the time",
+         [](Facts& facts) {
+             facts.before["graz"].newest_seconds = kNow - 120;
+             facts.peers[0].activity.newest_seconds = kNow;
+         },
+         {}},
+        {"begun handshakes, and packets to it without an answer",
+         [](Facts& facts) {
+             facts.peers[0].received_seconds = 90;
+             facts.peers[0].latest_handshake_seconds = 100;
+             facts.probes["graz"] = {{*parse_ip("10.0.0.2"), {{84, false, true}, {1420}}}};
+             facts.before["graz"].newest_seconds = kNow - 6;
+             facts.peers[0].activity.newest_seconds = kNow - 1;
+         },
+         {Kind::kPresharedKey}},
+        {"a quota of the customer that is spent",
+         [](Facts& facts) {
+             facts.customer.settings.quota = 1'000;
+             facts.customer.activity.month = {600, 500, true};
+         },
+         {Kind::kQuotaSpent}},
+        {"a quota of a peer that is spent, and a rate is left",
+         [](Facts& facts) {
+             facts.peers[0].settings.limits = {0, 0, 1'000, 64'000};
+             facts.peers[0].activity.month = {600, 500, true};
+         },
+         {Kind::kQuotaSpent}},
+        {"a quota with something left",
+         [](Facts& facts) {
+             facts.customer.settings.quota = 2'000;
+             facts.customer.activity.month = {600, 500, false};
+         },
+         {}},
         {"somebody claims to be a peer that is well",
          [](Facts& facts) {
              facts.refused = {refused("bad_initiation", "203.0.113.9:40000")};
@@ -292,6 +359,7 @@ const std::vector<Case>& cases() {
              facts.peers[0].activity.is_expired = true;
          },
          {Kind::kSuspended}},
+        {"a test link", [](Facts& facts) { facts.customer.settings.emulate_down.loss = 1; }, {Kind::kTestLink}},
         {"the firewall drops, now",
          [](Facts& facts) {
              facts.firewall = {{"no-smtp", 7, 9}};
@@ -368,6 +436,16 @@ TEST_CASE("a black hole says what passed, and an attempt what its peer offered")
     REQUIRE(found.size() == 1);
     CHECK(found[0].evidence == "10.0.0.2 answers pings of 1280 bytes, not of 1420");
     CHECK(found[0].advice.find("mtu = 1280") != std::string::npos);
+
+    // It uses what others see of it.
+    facts = healthy();
+    facts.peers[0].settings.maps = {{*parse_prefix("10.0.1.0/24"), *parse_prefix("10.101.1.0/24")}};
+    facts.peers[0].activity.sources_refused = 3;
+    facts.peers[0].activity.source_refused = parse_ip("10.101.1.9");
+    const auto disguised = findings_of(facts);
+    REQUIRE(disguised.size() == 1);
+    CHECK(disguised[0].advice ==
+          "set the client's address to one of 10.0.1.0/24, which all others see as 10.101.1.0/24");
 
     facts = healthy();
     Connection one;
