@@ -10,21 +10,12 @@
 #include <cstdlib>
 
 #include "base/fd.h"
+#include "base/write_all.h"
 #include "crypto/secret.h"
 
 namespace warren::amend {
 
 namespace {
-
-Status write_all(int file, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(file, text.data(), text.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return fail_errno("write", written < 0 ? errno : ENOSPC);
-        text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return {};
-}
 
 Status write_and_sync(int file, std::string_view text, mode_t mode, FileOwner owner) {
     WARREN_TRY(write_all(file, text));

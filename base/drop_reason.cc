@@ -74,6 +74,13 @@ constexpr std::array<DropReasonRow, kDropReasonCount> kRows{{
     {kQuotaSpent, "quota_spent",
      "The customer, or this peer of it, has sent and received as much in this month as its quota allows.",
      "See vpnctl usage; raise the quota, or give a rate in after_quota, if the contract allows it."},
+    {kEmulatedLoss, "emulated_loss",
+     "The customer is a test link: the part of its packets was lost that loss in [traffic.emulate] of its file says.",
+     "Remove [traffic.emulate] when the test is over."},
+    {kEmulatedQueueFull, "emulated_queue_full",
+     "The customer is a test link and more packets were on it than it holds one way: more than 200 ms for its rate, 8 "
+     "MB or 8192 packets, or all that other test links leave.",
+     "Lower the delay or raise the rate in [traffic.emulate] of its file, or remove it when the test is over."},
     {kAuthenticationFailed, "authentication_failed",
      "A data message whose tag is wrong: damaged on the path, forged, or of a session with other keys.",
      "If it grows steadily, look for a broken link or a device that rewrites packets on the path."},

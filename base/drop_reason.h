@@ -33,7 +33,9 @@ enum class DropReason : std::uint8_t {
     kBacklogFull,
     kRateUpExceeded,
     kPeerRateUpExceeded,
-    kQuotaSpent,  // in both directions
+    kQuotaSpent,         // in both directions
+    kEmulatedLoss,       // likewise, of a test link
+    kEmulatedQueueFull,  // likewise
     kAuthenticationFailed,
     kReplayDuplicate,
     kEspPaddingWrong,

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/ip.h"
+#include "config/alerts.h"
 #include "config/tunnel.h"
 
 namespace warren::config {
@@ -18,6 +19,7 @@ struct Appliance {
     std::optional<std::string> public_endpoint;  // "vpn.example.net:51820", for exported client profiles
     std::optional<Endpoint> status_listen;       // the status page
     bool status_changes = false;                 // its users may change what they see
+    std::optional<Alerts> alerts;                // nothing: nobody is told of anything
     bool operator==(const Appliance&) const = default;
 };
 

@@ -11,8 +11,10 @@
 #include "base/time.h"
 #include "config/clients.h"
 #include "config/connection.h"
+#include "config/emulation.h"
 #include "config/firewall.h"
 #include "config/limits.h"
+#include "config/services.h"
 #include "config/tunnel.h"
 
 namespace warren::config {
@@ -53,6 +55,7 @@ struct Handoff {
 struct Traffic {
     Limits limits;
     std::uint16_t share = 1;  // weight against other customers when there is not enough for all
+    std::optional<Emulation> emulate;
     bool operator==(const Traffic&) const = default;
 };
 
@@ -89,6 +92,8 @@ struct Customer {
         max_handshake_rate;          // initiations of WireGuard per second; absent: only the appliance's
     std::optional<Clients> clients;  // absent: every profile has the defaults
     std::optional<Ipsec> ipsec;
+    std::optional<Dns> dns;
+    std::optional<Bgp> bgp;
     std::optional<std::uint16_t> group;  // of the fleet, below kMostGroups; absent: the customer is this node's alone
     std::vector<IpAddress> sources;      // in no file: of its group, at most one of a family. All that leaves to its
                                          // peers does so from these; none: from any address of this node

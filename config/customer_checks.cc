@@ -9,6 +9,7 @@
 #include <optional>
 #include <string_view>
 
+#include "config/emulation_text.h"
 #include "config/named_secrets.h"
 #include "config/schema.h"
 #include "config/tunnel_networks.h"
@@ -29,6 +30,7 @@ class CustomerCheck {
         check_addresses();
         check_mtu();
         check_queues();
+        check_emulation();
         check_quotas();
         check_devices();
         check_peers();
@@ -80,6 +82,26 @@ class CustomerCheck {
                                           "traffic.rate_down and a rate in traffic.after_quota; accepted: 1, or no "
                                           "rate",
                                           customer_.stack.queues));
+    }
+
+    void check_emulation() {
+        if (!customer_.traffic.emulate) return;
+        if (customer_.stack.queues != 1)
+            error("stack.queues", fmt::format("stack.queues: {} cannot be combined with traffic.emulate; accepted: 1, "
+                                              "or no test link",
+                                              customer_.stack.queues));
+        check_emulation("traffic.emulate.up", customer_.traffic.emulate->up);
+        check_emulation("traffic.emulate.down", customer_.traffic.emulate->down);
+    }
+    void check_emulation(const std::string& table, const LinkEmulation& emulation) {
+        if (emulation.jitter > emulation.delay)
+            error(table + ".jitter", fmt::format("{}.jitter: {} is more than the delay, {}; accepted: up to it", table,
+                                                 delay_text(emulation.jitter), delay_text(emulation.delay)));
+        if (emulation.reorder != 0 && emulation.delay.count() == 0)
+            error(table + ".reorder",
+                  fmt::format("{}.reorder without {}.delay: a packet overtakes others by not being delayed; accepted: "
+                              "with a delay",
+                              table, table));
     }
 
     void check_quota(const std::string& table, std::string_view shown) {

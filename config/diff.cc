@@ -7,11 +7,14 @@
 #include <map>
 #include <variant>
 
+#include "config/alert_keys.h"
+#include "config/emulation_text.h"
 #include "config/ipsec.h"
 #include "config/moment.h"
 #include "config/named_secrets.h"
 #include "config/policy.h"
 #include "config/rate.h"
+#include "config/service_tables.h"
 #include "config/wireguard.h"
 
 namespace warren::config {
@@ -57,6 +60,7 @@ Flat flatten(const Appliance& appliance) {
     if (appliance.public_endpoint) out["wireguard.endpoint"] = *appliance.public_endpoint;
     if (appliance.status_listen) out["status.listen"] = to_string(*appliance.status_listen);
     if (appliance.status_changes) out["status.changes"] = "true";
+    if (appliance.alerts) flatten(*appliance.alerts, out);
     for (const NamedSecret& secret : secrets_of(appliance)) out[secret.field] = secret.ref.name;
     return out;
 }
@@ -105,6 +109,7 @@ Flat flatten(const Customer& customer) {
         out[fmt::format("stack.route {} via", to_string(route.to))] = to_string(route.via);
     flatten(customer.traffic.limits, "traffic.", out);
     out["traffic.share"] = fmt::format("{}", customer.traffic.share);
+    if (customer.traffic.emulate) flatten(*customer.traffic.emulate, out);
     if (customer.handoff) {
         const Handoff& handoff = *customer.handoff;
         out["handoff.type"] = name_of(handoff.type);
@@ -114,6 +119,7 @@ Flat flatten(const Customer& customer) {
         if (handoff.mtu) out["handoff.mtu"] = fmt::format("{}", *handoff.mtu);
     }
     flatten_policy(customer, out);
+    flatten_services(customer, out);
     flatten(customer.listeners, out);
     if (customer.max_handshake_rate) out["wireguard.max_handshake_rate"] = fmt::to_string(*customer.max_handshake_rate);
     if (customer.max_peers) out["wireguard.max_peers"] = fmt::to_string(*customer.max_peers);

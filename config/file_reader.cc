@@ -41,6 +41,7 @@ std::size_t limit_of(FileForm form) {
     switch (form) {
         case FileForm::kKey:
         case FileForm::kPsk:
+        case FileForm::kPassword:
         case FileForm::kPpk: return kMaxSecretFile;
         case FileForm::kPrivateKey: return std::size_t{16} * 1024;
         case FileForm::kUsers:
@@ -62,8 +63,12 @@ std::string put_content(const NamedSecret& name, std::string_view text, Secrets&
             return {};
         }
         case FileForm::kPsk:
+        case FileForm::kPassword:
         case FileForm::kPpk: {
-            auto [secret, problem] = parse_psk(text, name.form == FileForm::kPpk ? kPpkLength : kPskLength);
+            const KeyLength least = name.form == FileForm::kPpk   ? kPpkLength
+                                    : name.form == FileForm::kPsk ? kPskLength
+                                                                  : kPasswordLength;
+            auto [secret, problem] = parse_psk(text, least);
             if (problem.empty()) to.put(name, std::move(secret));
             return problem;
         }

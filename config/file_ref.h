@@ -26,6 +26,7 @@ enum class FileForm : std::uint8_t {
     kUsers,        // lines: alice = "password" (config/psk.h)
     kPrivateKey,   // PKCS8 in PEM
     kCertificate,  // below certs/
+    kPassword,     // one line of text
 };
 
 }  // namespace warren::config

@@ -51,10 +51,19 @@ struct Forward {
     bool operator==(const Forward&) const = default;
 };
 
+// One to one: the stack and everything beyond it see `mapped` where the peer has `real`.
+struct NatMap {
+    std::string peer;  // or a connection, behind which the real network is
+    Prefix real;       // no host bits
+    Prefix mapped;     // no host bits; as long as `real`
+    bool operator==(const NatMap&) const = default;
+};
+
 struct Nat {
     std::vector<std::string> masquerade;       // "handoff", "peers": IPv4 that leaves there gets the stack's address
     std::vector<std::string> masquerade_ipv6;  // the same for IPv6
     std::vector<Forward> forwards;
+    std::vector<NatMap> maps;
     bool operator==(const Nat&) const = default;
 };
 
@@ -80,6 +89,7 @@ inline constexpr std::size_t kMaxRuleEnds = 64;   // of one side of a rule
 inline constexpr std::size_t kMaxRulePorts = 64;  // ports and ranges of a rule
 inline constexpr std::size_t kMaxRuleName = 64;   // bytes
 inline constexpr std::size_t kMaxForwards = 256;
+inline constexpr std::size_t kMaxNatMaps = 64;
 inline constexpr std::size_t kMaxGroups = 16;  // of a peer
 inline constexpr std::uint32_t kMaxConnections = 262144;
 

@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <iterator>
 #include <memory>
 #include <set>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/parallel.h"
 #include "base/result.h"
@@ -30,12 +30,6 @@ constexpr std::size_t kMaxThreads = 4;
 
 Diagnostic file_error(const std::string& file, const std::string& customer, std::string message) {
     return {Severity::kError, file, customer, {1, 1, 0}, std::move(message), ""};
-}
-
-std::int64_t wall_clock() {
-    timespec now{};
-    ::clock_gettime(CLOCK_REALTIME, &now);
-    return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
 // The names in a directory, sorted; an error when it cannot be read.
@@ -96,7 +90,7 @@ class Loading {
           options_(options),
           secrets_(directory + "/secrets", true),
           certificates_(directory + "/certs", false),
-          began_(wall_clock()) {}
+          began_(read_wall_clock().nanoseconds) {}
 
     Loaded run() {
         appliance_ = load_appliance(directory_, options_.instead, out_.diagnostics);

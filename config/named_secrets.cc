@@ -4,6 +4,7 @@
 
 #include <variant>
 
+#include "config/alert_keys.h"
 #include "config/ipsec.h"
 #include "config/wireguard.h"
 
@@ -25,6 +26,7 @@ std::string peer_path(const Peer& peer, std::size_t number) {
 std::vector<NamedSecret> secrets_of(const Appliance& appliance) {
     std::vector<NamedSecret> out;
     add_listeners(appliance.listeners, out);
+    if (appliance.alerts) add_secrets(*appliance.alerts, out);
     return out;
 }
 

@@ -4,10 +4,13 @@
 
 #include <algorithm>
 
+#include "config/alert_keys.h"
+#include "config/emulation_text.h"
 #include "config/ipsec.h"
 #include "config/policy.h"
 #include "config/read.h"
 #include "config/schema.h"
+#include "config/service_tables.h"
 #include "config/values.h"
 #include "config/wireguard.h"
 
@@ -147,6 +150,8 @@ static void read(const Node* node, Traffic& to) {
     if (node == nullptr) return;
     read(node, to.limits);
     read(node->find("share"), to.share);
+    read(node->find("emulate"), to.emulate);
+    if (to.emulate == Emulation{}) to.emulate.reset();
 }
 
 static void read(const Node* node, Handoff& to) {
@@ -174,6 +179,7 @@ static void read_appliance(const Node& root, Appliance& to) {
     read_ipsec(root, to);
     read(root.at("status.listen"), to.status_listen);
     read(root.at("status.changes"), to.status_changes);
+    read_alerts(root, to);
 }
 
 static void read_customer(const Node& root, Customer& to) {
@@ -189,6 +195,7 @@ static void read_customer(const Node& root, Customer& to) {
     read_wireguard(root, to);
     read(root.find("clients"), to.clients);
     if (to.clients == Clients{}) to.clients.reset();
+    read_services(root, to);
     read_ipsec(root, to);
 }
 

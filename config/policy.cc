@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "config/nat_map.h"
 #include "config/read.h"
 
 namespace warren::config {
@@ -70,6 +71,7 @@ static void read(const Node* node, Nat& to) {
     read(node->find("masquerade"), to.masquerade);
     read(node->find("masquerade_ipv6"), to.masquerade_ipv6);
     read(node->find("forward"), to.forwards);
+    read(node->find("map"), to.maps);
 }
 
 void read_policy(const Node& root, Customer& to) {
@@ -119,6 +121,7 @@ void flatten_policy(const Customer& customer, std::map<std::string, std::string>
         std::string& text = out[field];
         text += (text.empty() ? "" : ", ") + to_string(forward.to);
     }
+    flatten_maps(customer, out);
 }
 
 }  // namespace warren::config

@@ -8,6 +8,7 @@
 #include <set>
 #include <string_view>
 
+#include "config/nat_map.h"
 #include "config/policy.h"
 #include "config/schema.h"
 #include "config/tunnel_networks.h"
@@ -168,6 +169,7 @@ class PolicyCheck {
 
 void check_policy(const Parsed<Customer>& customer, std::vector<Diagnostic>& out) {
     PolicyCheck(customer, out).check();
+    check_maps(customer, out);
 }
 
 }  // namespace warren::config

@@ -22,7 +22,8 @@ struct KeyLength {
 };
 inline constexpr KeyLength kPskLength{20, 16};
 inline constexpr KeyLength kPpkLength{43, 32};  // 256 bits: RFC 8784 §6
-inline constexpr std::size_t kMaxPsk = 256;     // bytes
+inline constexpr KeyLength kPasswordLength{1, 1};
+inline constexpr std::size_t kMaxPsk = 256;  // bytes
 
 // One line, which a line's end may follow: text as it is, "hex:..." or "base64:..." (RFC 4648 §4, padded). The caller
 // wipes `text`.

@@ -9,11 +9,15 @@
 #include <map>
 #include <utility>
 
+#include "config/emulation_text.h"
 #include "config/firewall.h"
 #include "config/quantity.h"
 #include "config/rate.h"
+#include "config/schema_alerts.h"
+#include "config/schema_emulation.h"
 #include "config/schema_firewall.h"
 #include "config/schema_ipsec.h"
+#include "config/schema_services.h"
 
 namespace warren::config {
 
@@ -254,7 +258,8 @@ struct Index {
 Index make_index() {
     Index out;
     for (const Document document : {kAppliance, kCustomer}) {
-        for (const std::span<const Key> part : {std::span<const Key>(kSchema), firewall_schema(), ipsec_schema()})
+        for (const std::span<const Key> part : {std::span<const Key>(kSchema), alerts_schema(), emulation_schema(),
+                                                firewall_schema(), services_schema(), ipsec_schema()})
             std::copy_if(part.begin(), part.end(), std::back_inserter(out.keys),
                          [document](const Key& key) { return key.document == document; });
     }
@@ -369,6 +374,9 @@ std::string accepted(const Key& key) {
         case Type::kAfterQuota:
             return fmt::format("\"drop\", or a rate in bit/s, kbit/s, Mbit/s or Gbit/s from {} to {}",
                                rate_text(kMinRate), rate_text(kMaxRate));
+        case Type::kDelay:
+            return fmt::format("a time in us, ms or s of at most {}, such as \"50 ms\"", delay_text(kMostDelay));
+        case Type::kPart: return "a part from 0 % to 100 %, such as \"1 %\" or \"0.25 %\"";
         case Type::kSecret: return "{ secret = \"NAME\" }, NAME being a file below secrets/";
         case Type::kCertificate: return "the name of a file below certs/, such as \"acme/hub.pem\"";
         case Type::kCertificates: return "a list of names of files below certs/, such as \"acme/ca.pem\"";
@@ -380,6 +388,7 @@ std::string accepted(const Key& key) {
                    "\"key-id:TEXT\", or a pattern: \"*.acme.example\", \"*@acme.example\", \"any\"";
         case Type::kAddresses: return "a list of IPv4 and IPv6 addresses";
         case Type::kRealms: return "a list of names, such as \"acme.example\" or \"ACME\"";
+        case Type::kDomain: return "a domain name, such as \"corp.acme.example\"";
         case Type::kDomains: return "a list of domain names, such as \"corp.acme.example\"";
         case Type::kDuration:
             return fmt::format("a time in s, min, h or d from {} to {}{}, such as {}",
@@ -400,6 +409,10 @@ std::string accepted(const Key& key) {
                    "letter "
                    "or digit";
         case Type::kRuleEnds: return "a list of \"peer:NAME\", \"group:NAME\", \"handoff\", \"any\" and networks";
+        case Type::kHttpUrl:
+            return "a URL with http or https and without a user, such as \"https://alerts.example.net/\"";
+        case Type::kMailbox: return "a mail address, such as \"noc@example.net\"";
+        case Type::kMailboxes: return "a list of mail addresses, such as \"noc@example.net\"";
         case Type::kPorts: return "a list of ports and ranges of ports, such as 443 and \"8000-8010\"";
         case Type::kChoices: return fmt::format("a list of \"{}\"", fmt::join(key.choices, "\", \""));
     }

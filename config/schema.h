@@ -50,6 +50,12 @@ enum class Type {
     kPorts,               // [443, "8000-8010", ...]
     kQuota,               // "500 GB/month" (config/limits.h)
     kAfterQuota,          // "drop", or a rate
+    kDelay,               // "50 ms" (config/emulation_text.h)
+    kPart,                // "1 %"
+    kHttpUrl,             // "https://alerts.example.net/warren"
+    kMailbox,             // "noc@example.net"
+    kMailboxes,           // [kMailbox, ...]
+    kDomain,              // "corp.example"
 };
 
 struct Key {

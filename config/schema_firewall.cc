@@ -77,6 +77,21 @@ constexpr Key kSchema[] = {
      .example = "\"peers\""},
     {.document = kCustomer, .path = "nat.forward[].to", .type = Type::kEndpoint, .required = true,
      .doc = "The host and its port.", .example = "\"10.0.1.10:443\""},
+    {.document = kCustomer, .path = "nat.map", .type = Type::kTables, .max = kMaxNatMaps,
+     .doc = "A network behind a WireGuard peer that the stack, and everything beyond it, sees as another one of the "
+            "same length: each address keeps its host part, in both directions. So several peers may have the same "
+            "network, each with a map of its own. Everything else names the mapped network: rules, forwards, static "
+            "routes, and the devices of other peers. Addresses inside the data of a protocol (FTP, SIP) are not "
+            "translated."},
+    {.document = kCustomer, .path = "nat.map[].peer", .type = Type::kIdentifier,
+     .doc = "The peer. Absent: the one that has networks within `real` among its allowed_ips.",
+     .example = "\"branch-graz\""},
+    {.document = kCustomer, .path = "nat.map[].real", .type = Type::kPrefix, .required = true,
+     .doc = "The network as the peer has it. Of the peer's allowed_ips all that lie within it are mapped.",
+     .example = "\"10.0.1.0/24\""},
+    {.document = kCustomer, .path = "nat.map[].mapped", .type = Type::kPrefix, .required = true,
+     .doc = "The network as everybody else sees it, which nothing else of the customer has.",
+     .example = "\"10.101.1.0/24\""},
 };
 // clang-format on
 

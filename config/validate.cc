@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "config/alert_keys.h"
 #include "config/clash.h"
 #include "config/customer_checks.h"
 #include "config/ipsec_checks.h"
 #include "config/named_secrets.h"
 #include "config/policy.h"
+#include "config/service_tables.h"
 #include "config/wireguard.h"
 
 namespace warren::config {
@@ -22,6 +24,7 @@ void check_appliance(Parsed<Appliance>& appliance, const Secrets& secrets, std::
     }
     const std::size_t before = out.size();
     check_ipsec(appliance, out);
+    check_alerts(appliance, out);
     if (out.size() != before) appliance.valid = false;
 }
 
@@ -50,6 +53,7 @@ void validate(Parsed<Appliance>& appliance, std::vector<Parsed<Customer>>& custo
         wireguard.check(customer, found);
         check_ipsec(appliance, customer, found);
         check_policy(customer, found);
+        check_services(customer, found);
         if (has_errors(found)) customer.valid = false;
         out.insert(out.end(), found.begin(), found.end());
         if (!customer.valid) continue;

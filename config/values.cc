@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "config/alerts.h"
+#include "config/emulation_text.h"
 #include "config/firewall.h"
 #include "config/identity.h"
 #include "config/moment.h"
@@ -146,9 +148,16 @@ std::optional<std::string> text_problem(const Key& key, std::string_view text) {
             return endpoint_problem(text);
         }
         case Type::kPublicKey: return public_key_problem(text);
+        case Type::kHttpUrl: return unless(is_http_url(text));
+        case Type::kMailbox: return unless(is_mailbox(text));
+        case Type::kMailboxes:
+            if (is_mailbox(text)) return std::nullopt;
+            return "accepted: a mail address, such as \"noc@example.net\"";
         case Type::kQuota: return unless(parse_quota(text).has_value());
         case Type::kAfterQuota: return unless(parse_after_quota(text).has_value());
         case Type::kRate: return unless(parse_rate(text).has_value());
+        case Type::kDelay: return unless(parse_delay(text).has_value());
+        case Type::kPart: return unless(parse_part(text).has_value());
         case Type::kCertificate:
         case Type::kCertificates:
             if (is_secret_name(text)) return std::nullopt;
@@ -156,6 +165,7 @@ std::optional<std::string> text_problem(const Key& key, std::string_view text) {
         case Type::kIdentity: return unless(parse_identity(text, false).has_value());
         case Type::kPeerIdentity: return unless(parse_identity(text, true).has_value());
         case Type::kRealms: return unless(is_realm(text));
+        case Type::kDomain:
         case Type::kDomains: return unless(is_domain(text));
         case Type::kDuration: return unless(is_duration(key, text));
         case Type::kSize: return unless(is_size(key, text));
@@ -205,6 +215,7 @@ bool is_list(const Key& key) {
         case Type::kNames:
         case Type::kRuleEnds:
         case Type::kPorts:
+        case Type::kMailboxes:
         case Type::kChoices: return true;
         default: return false;
     }
@@ -325,6 +336,7 @@ void check_value(const Key& key, const Node& value, const Source& source, std::v
         case Type::kNames:
         case Type::kRuleEnds:
         case Type::kPorts:
+        case Type::kMailboxes:
         case Type::kChoices: return check_list(key, value, source, out);
         case Type::kSecret: return check_secret(key, value, source, out);
         case Type::kTable:

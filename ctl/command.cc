@@ -71,7 +71,9 @@ constexpr Command kCommands[] = {
     {"routes", "CUSTOMER", "the routes of a customer's stack", kOneCustomer, 1, false, run_routes},
     {"firewall", "CUSTOMER", "a customer's own firewall: rules in order, packets, bytes, last hit", kOneCustomer, 1,
      false, run_firewall},
-    {"log", "CUSTOMER", "what the customer's firewall rules with `log` tell of; -f waits for more, -n N: the last N",
+    {"services", "[CUSTOMER]", "programs that serve customers inside their stacks: state, process, restarts, memory",
+     kOneCustomer, 0, false, run_services},
+    {"log", "CUSTOMER", "what a customer's rules with `log` and its services tell of; -f waits for more, -n N",
      kOneCustomer, 1, false, run_log},
     {"capture", "CUSTOMER [PEER] [FILTER]",
      "a customer's packets, in the tunnels and on the uplink, as pcapng for tcpdump and wireshark",
@@ -82,7 +84,11 @@ constexpr Command kCommands[] = {
     {"why", "CUSTOMER",
      "which rule, route or peer decides about a packet --from ADDR --to ADDR [--proto tcp --port N], and the answer",
      kOneCustomer, 1, false, run_why},
-    {"exec", "CUSTOMER -- CMD...", "run a program inside a customer's stack", kOneCustomer, 1, true, run_exec},
+    {"stack", "list|show|exec|move-device [CUSTOMER [DEV]] [-- CMD...]",
+     "customers' stacks: what is in them, run a program there as an ordinary user, move a device in and --back",
+     kVerbCustomerName, 1, true, run_stack, false},
+    {"exec", "CUSTOMER -- CMD...", "run a program inside a customer's stack, as root unless --user says who",
+     kOneCustomer, 1, true, run_exec},
     {"setup", "", "ask for name, port, uplink, status page and first operator, and write the first warren.toml", {}, 0,
      false, run_setup},
     {"check", "[DIR]", "find every error in a configuration; needs no root and no daemon", kOneDirectory, 0, false,
@@ -103,6 +109,8 @@ constexpr Command kCommands[] = {
      false, run_log_level},
     {"restart", "vpnd", "start the tunnel daemon again, for instance after an upgrade; every session goes on", kOneVerb,
      1, false, run_restart},
+    {"alert", "status|test", "what alertd told and what waits for whom; test: what each receiver answers to a test",
+     kOneVerb, 1, false, run_alert},
     {"fleet", "status|move|drain|undrain|key|init|join|seal|follow|ours|theirs [NAME [NODE]]",
      "nodes and groups of the fleet, which group is where, and the configuration that its nodes share", kVerbNames, 1,
      false, run_fleet},
@@ -179,7 +187,7 @@ std::string argument_problem(const Command& command, const Invocation& invocatio
             return fmt::format("\"{}\" is one argument too many; put the program after \"--\"", first);
         return fmt::format("\"{}\" is one argument too many", first);
     }
-    if (command.takes_program && invocation.program.empty()) return "the program is missing";
+    if (command.takes_program && command.needs_program && invocation.program.empty()) return "the program is missing";
     if (!command.takes_program && !invocation.program.empty()) return "this command takes no \"--\"";
     return {};
 }

@@ -78,6 +78,14 @@ struct WhyOptions {
     std::string port;
 };
 
+// What stack, exec and customer rm take.
+struct StackOptions {
+    bool recursive = false;  // stack list
+    bool back = false;       // stack move-device
+    bool kill = false;       // customer rm
+    std::string user;        // stack exec, exec; "": as each of them does
+};
+
 // A parsed command line.
 struct Invocation {
     std::string run_dir = "/run/warren";
@@ -104,6 +112,7 @@ struct Invocation {
     std::vector<std::string> arguments;  // after the command's name
     std::vector<std::string> program;    // after "--"
     PastOptions past;
+    StackOptions stack;
 };
 
 // Where a command writes. Errors are one line each, begun with "vpnctl: ".
@@ -120,6 +129,7 @@ struct Command {
     std::size_t required = 0;    // of the arguments
     bool takes_program = false;  // "-- CMD ..."
     int (*run)(const Invocation&, Output&) = nullptr;
+    bool needs_program = true;  // when it takes one
 };
 
 // In the order of the help.

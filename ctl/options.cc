@@ -95,6 +95,22 @@ void read_past_options(const po::variables_map& map, PastOptions& to) {
     to.idle = map["idle"].as<bool>();
 }
 
+// Of the commands about stacks.
+void add_stack_options(po::options_description& out) {
+    out.add_options()("recursive,r", po::bool_switch(), "stack list: devices and processes of each stack, too")(
+        "user", po::value<std::string>()->value_name("NAME"),
+        "stack exec, exec: as this user; stack exec: else who ran sudo, or nobody; exec: else root")(
+        "back", po::bool_switch(), "stack move-device: from the stack to the uplink again")(
+        "kill", po::bool_switch(), "customer rm: end the programs that run in the customer's stack");
+}
+
+void read_stack_options(const po::variables_map& map, StackOptions& to) {
+    to.recursive = map["recursive"].as<bool>();
+    to.back = map["back"].as<bool>();
+    to.kill = map["kill"].as<bool>();
+    if (map.count("user") != 0) to.user = map["user"].as<std::string>();
+}
+
 // Of the commands about packets.
 void add_packet_options(po::options_description& out) {
     out.add_options()("inner", po::bool_switch(), "capture: only the packets in the tunnels")(
@@ -188,6 +204,7 @@ po::options_description visible_options() {
     add_past_options(out);
     add_change_options(out);
     add_packet_options(out);
+    add_stack_options(out);
     return out;
 }
 
@@ -223,6 +240,7 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
         read_past_options(map, out.invocation.past);
         read_change_options(map, out.invocation.change);
         read_packet_options(map, out.invocation);
+        read_stack_options(map, out.invocation.stack);
         if (map.count("format") != 0) out.invocation.format = map["format"].as<std::string>();
         out.help = map["help"].as<bool>();
         out.version = map["version"].as<bool>();

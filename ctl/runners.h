@@ -35,7 +35,11 @@ int run_top(const Invocation&, Output&);
 int run_diff(const Invocation&, Output&);
 int run_apply(const Invocation&, Output&);
 int run_log_level(const Invocation&, Output&);
+int run_services(const Invocation&, Output&);
 int run_restart(const Invocation&, Output&);
+
+// Questions to alertd.
+int run_alert(const Invocation&, Output&);
 
 // Requests to fleetd.
 int run_fleet(const Invocation&, Output&);
@@ -68,6 +72,7 @@ int run_web(const Invocation&, Output&);
 int run_routes(const Invocation&, Output&);
 int run_firewall(const Invocation&, Output&);
 int run_exec(const Invocation&, Output&);
+int run_stack(const Invocation&, Output&);
 
 // About a packet: of a customer's in the tunnels, and an imagined one.
 int run_capture(const Invocation&, Output&);

@@ -24,7 +24,7 @@
 namespace warren::ipc {
 
 // Change this version when a field changes: the ends of a channel may come from different builds.
-inline constexpr std::uint8_t kWireVersion = 9;
+inline constexpr std::uint8_t kWireVersion = 10;
 
 // Appends fields to bytes. Never allocates beyond what the caller reserved for a message that fits.
 class FieldWriter {

@@ -17,6 +17,32 @@
 
 namespace warren::ipc {
 
+// What happens to the packets of one direction of a test link. Parts are of a million.
+struct LinkEmulation {
+    std::uint64_t delay_us = 0;
+    std::uint64_t jitter_us = 0;
+    std::uint32_t loss = 0;
+    std::uint32_t reorder = 0;
+    std::uint32_t duplicate = 0;
+    std::uint64_t rate = 0;  // bits per second, 0 = no limit
+
+    bool operator==(const LinkEmulation&) const = default;
+};
+void fields(auto& codec, Is<LinkEmulation> auto& m) {
+    codec(m.delay_us, m.jitter_us, m.loss, m.reorder, m.duplicate, m.rate);
+}
+
+// Each address of `real`, behind the peer, is the address with the same host part of `mapped` in the stack.
+struct PrefixMap {
+    Prefix real;
+    Prefix mapped;
+
+    bool operator==(const PrefixMap&) const = default;
+};
+void fields(auto& codec, Is<PrefixMap> auto& m) {
+    codec(m.real, m.mapped);
+}
+
 struct CustomerSettings {
     std::string id;
     std::string name;        // for people
@@ -29,12 +55,14 @@ struct CustomerSettings {
     std::uint64_t quota = 0;        // as in Limits, of all its peers and connections together
     std::uint64_t after_quota = 0;
     std::uint32_t max_handshake_rate = 0;  // initiations of WireGuard per second; 0: only the appliance's bounds
+    LinkEmulation emulate_up = {};         // from its sites into the stack
+    LinkEmulation emulate_down = {};
 
     bool operator==(const CustomerSettings&) const = default;
 };
 void fields(auto& codec, Is<CustomerSettings> auto& m) {
     codec(m.id, m.name, m.suspended, m.mtu, m.addresses, m.rate_up, m.rate_down, m.share);
-    codec(m.quota, m.after_quota, m.max_handshake_rate);
+    codec(m.quota, m.after_quota, m.max_handshake_rate, m.emulate_up, m.emulate_down);
 }
 
 struct PeerSettings {
@@ -44,11 +72,12 @@ struct PeerSettings {
     std::optional<Endpoint> endpoint;  // where the peer is until it is heard from elsewhere; absent: it comes to us
     WallTime expires{};                // from then on it has no tunnel; 0 = never
     Limits limits = {};
+    std::vector<PrefixMap> maps = {};  // of its networks; allowed_ips has the mapped ones
 
     bool operator==(const PeerSettings&) const = default;
 };
 void fields(auto& codec, Is<PeerSettings> auto& m) {
-    codec(m.name, m.listener, m.allowed_ips, m.endpoint, m.expires, m.limits);
+    codec(m.name, m.listener, m.allowed_ips, m.endpoint, m.expires, m.limits, m.maps);
 }
 
 // What may be shown of a peer's tunnel (ipc/tunnel.h): secrets are left out.

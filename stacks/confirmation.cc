@@ -3,10 +3,10 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <ctime>
 #include <fstream>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/utc_text.h"
 #include "history/disk.h"
@@ -16,18 +16,6 @@
 namespace warren::stacks {
 
 namespace {
-
-Instant boot_clock() {
-    timespec now{};
-    ::clock_gettime(CLOCK_BOOTTIME, &now);
-    return {std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
-}
-
-WallTime wall_clock() {
-    timespec now{};
-    ::clock_gettime(CLOCK_REALTIME, &now);
-    return {std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
-}
 
 // The store, for one who may write.
 struct Writable {
@@ -73,18 +61,18 @@ void Confirmation::open() {
 }
 
 bool Confirmation::is_due() const {
-    if (!waiting_ || texts_ != nullptr || boot_clock() < retry_at_) return false;
-    return history::is_over(*waiting_, boot_, boot_clock());
+    if (!waiting_ || texts_ != nullptr || read_instant() < retry_at_) return false;
+    return history::is_over(*waiting_, boot_, read_instant());
 }
 
 Duration Confirmation::left() const {
     if (!waiting_ || waiting_->is_returned || waiting_->boot != boot_) return Duration(0);
-    return std::max(Duration(0), waiting_->deadline - boot_clock());
+    return std::max(Duration(0), waiting_->deadline - read_instant());
 }
 
 Status Confirmation::begin(std::uint64_t newest, Duration within) {
     if (boot_.empty()) return fail(ErrorCode::kUnavailable, "the kernel's boot_id cannot be read");
-    WARREN_TRY(write(history::extended(waiting_, newest, boot_clock(), wall_clock(), within, boot_), true));
+    WARREN_TRY(write(history::extended(waiting_, newest, read_instant(), read_wall_clock(), within, boot_), true));
     log(LogLevel::kWarn, "configuration_unconfirmed",
         {{"base", std::to_string(waiting_->base)}, {"left", history::text_of(within)}});
     return {};
@@ -150,7 +138,7 @@ void Confirmation::returned(config::Texts texts) {
 
 void Confirmation::failed(const std::string& reason) {
     failure_ = reason;
-    retry_at_ = boot_clock() + kRetryPause;
+    retry_at_ = read_instant() + kRetryPause;
 }
 
 void Confirmation::write_files() {
@@ -178,9 +166,9 @@ void Confirmation::write_files() {
 void Confirmation::run() {
     if (const auto outcome = task_.take()) note(*outcome);
     if (task_.is_running()) return;
-    if (texts_ != nullptr && boot_clock() >= retry_at_) return write_files();
-    if (texts_ != nullptr || !is_stale_ || boot_clock() < rewrite_at_) return;
-    rewrite_at_ = boot_clock() + kRetryPause;
+    if (texts_ != nullptr && read_instant() >= retry_at_) return write_files();
+    if (texts_ != nullptr || !is_stale_ || read_instant() < rewrite_at_) return;
+    rewrite_at_ = read_instant() + kRetryPause;
     (void)start_writing(waiting_, Work::kRewrite, false);
 }
 
@@ -203,7 +191,7 @@ void Confirmation::note(const DiskTask::Outcome& outcome) {
 
 Duration Confirmation::next_pause() const {
     Duration out = std::chrono::hours(24);
-    const Instant now = boot_clock();
+    const Instant now = read_instant();
     if (waiting_ && texts_ == nullptr) out = std::max(left(), retry_at_ - now);
     if (task_.is_running()) return std::min<Duration>(out, std::chrono::milliseconds(200));
     if (texts_ != nullptr) return retry_at_ - now;

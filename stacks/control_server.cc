@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "ipc/channel.h"
 
@@ -70,10 +71,6 @@ std::deque<std::vector<std::uint8_t>> wires_of(const Report& report, std::uint64
     return out;
 }
 
-Instant clock_now() {
-    return Instant{} + std::chrono::steady_clock::now().time_since_epoch();
-}
-
 // To be read, or written to.
 bool is_ready(int fd, bool reads) {
     pollfd waiting{fd, POLLOUT, 0};
@@ -114,7 +111,7 @@ void ControlServer::serve_one(const AnswerOrNone& answer, const Generation& gene
         if (fd == listener_.get()) {
             auto channel = ipc::accept_from(fd);
             if (!channel || !channel->set_non_blocking()) continue;
-            client = {std::move(*channel), {}, clock_now()};
+            client = {std::move(*channel), {}, read_instant_awake()};
         } else if (clients_.contains(fd)) {
             client = take(fd);
         } else {
@@ -160,7 +157,7 @@ void ControlServer::serve_waiting(const Answer& answer, const Generation& genera
 }
 
 void ControlServer::reply(ipc::Channel channel, const Report& report, std::uint64_t generation) {
-    go_on({std::move(channel), wires_of(report, generation), clock_now()});
+    go_on({std::move(channel), wires_of(report, generation), read_instant_awake()});
 }
 
 void ControlServer::go_on(Client client) {
@@ -169,7 +166,7 @@ void ControlServer::go_on(Client client) {
         sent = client.channel.send(client.unsent.front());
         if (!sent) break;
         client.unsent.pop_front();
-        client.since = clock_now();
+        client.since = read_instant_awake();
     }
     if (sent) return;
     if (sent.error().code == ErrorCode::kUnavailable) return keep(std::move(client));

@@ -9,10 +9,10 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <ctime>
 #include <sstream>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "crypto/keys.h"
 #include "stacks/fleet_addresses.h"
@@ -84,12 +84,6 @@ Result<std::chrono::seconds> whole_seconds(Instant at, Instant until) {
         return fail(ErrorCode::kInvalid, "less than a second is left until the deadline");
     if (until - at > kLongest) return fail(ErrorCode::kInvalid, "the deadline is more than an hour from now");
     return std::chrono::floor<std::chrono::seconds>(until - at);
-}
-
-Instant FleetKeeper::now() {
-    timespec time{};
-    ::clock_gettime(CLOCK_BOOTTIME, &time);
-    return {std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec};
 }
 
 Result<FleetKeeper> FleetKeeper::open(Options options) {
@@ -228,7 +222,7 @@ Report FleetKeeper::stop(std::uint16_t number, Reconciler& reconciler, VpndLink&
 // --- what is due ---------------------------------------------------------------------------------
 
 void FleetKeeper::run(Reconciler& reconciler, VpndLink& link) {
-    server_.drop_silent(Instant{} + std::chrono::steady_clock::now().time_since_epoch());
+    server_.drop_silent(read_instant_awake());
     const Instant at = now();
     std::vector<std::uint16_t> over;
     bool has_begun = false;

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <ctime>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "config/named_secrets.h"
 #include "history/disk.h"
@@ -16,12 +16,6 @@
 namespace warren::stacks {
 
 namespace {
-
-WallTime wall_clock() {
-    timespec now{};
-    ::clock_gettime(CLOCK_REALTIME, &now);
-    return {std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec};
-}
 
 config::Generation copy_of(const config::Generation& generation) {
     return {generation.appliance, generation.secrets.only(config::secrets_of(generation.appliance)), generation.text,
@@ -43,7 +37,7 @@ void HistoryKeeper::keep(const config::Generation& generation, const history::Or
         log(LogLevel::kWarn, "revision_not_kept", {{"reason", "many wait for the disk"}});
         waiting_.erase(waiting_.begin() + (task_.is_running() ? 1 : 0));
     }
-    waiting_.push_back({copy_of(generation), wall_clock(), origin, std::move(details)});
+    waiting_.push_back({copy_of(generation), read_wall_clock(), origin, std::move(details)});
     start_at_ = now;
     run(now);
 }

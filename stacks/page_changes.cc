@@ -293,7 +293,7 @@ ipc::WebChanged PageChanges::carry_out(const access::User& user, const ipc::WebC
                                        : failed(report, user);
     }
     // One customer whose stack lacks something does not make it a failure.
-    const Report report = hands_.go_back({history::Origin::Kind::kPage, 0, user.name, "asked for"});
+    const Report report = hands_.restore_confirmed({history::Origin::Kind::kPage, 0, user.name, "asked for"});
     if (!report.accepted) return failed(report, user);
     return answer(WebVerdict::kDone, fmt::format("revision {} is in force again", request.pending) +
                                          (report.exit_status == 0 ? "" : "; " + report.summary));

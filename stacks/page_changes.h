@@ -64,7 +64,7 @@ class PageChanges {
         std::function<Report(const std::string& customer, const std::string& text, const history::Origin& origin)>
             apply;
         std::function<Report()> confirm;
-        std::function<Report(const history::Origin& origin)> go_back;
+        std::function<Report(const history::Origin& origin)> restore_confirmed;
     };
     // Passwords of one user, right or wrong.
     static constexpr Duration kPasswordPrice = std::chrono::seconds(30);

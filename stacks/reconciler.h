@@ -13,6 +13,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "config/generation.h"
 #include "config/texts.h"
@@ -36,9 +37,7 @@ class Reconciler {
         std::uint32_t cores = 1;                                   // `workers` when the configuration does not say
         std::function<bool()> should_stop = [] { return false; };  // checked between customers: a signal is pending
         std::size_t max_descriptors = SIZE_MAX;                    // that stackd may have open, and vpnd as well
-        std::function<Instant()> clock = [] {                      // for pauses between repairs
-            return Instant{} + std::chrono::steady_clock::now().time_since_epoch();
-        };
+        std::function<Instant()> clock = read_instant_awake;       // for pauses between repairs
         // The configuration that an earlier process had in force; nothing: it is not known.
         std::function<std::optional<config::PackedTexts>()> last_good = [] { return std::nullopt; };
         // Called with each renaming of stacks, also one that is taken back, before vpnd gets it. Of this generation and

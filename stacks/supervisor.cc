@@ -12,12 +12,13 @@
 #include <ctime>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "config/parse.h"
 #include "stacks/children/inspection.h"
+#include "stacks/customer_shares.h"
 #include "stacks/host/notify.h"
-#include "stacks/host/wall_clock.h"
 #include "stacks/plan/web_view.h"
 
 namespace warren::stacks {
@@ -66,13 +67,6 @@ int milliseconds_until(Instant deadline, Instant now) {
 
 }  // namespace
 
-Instant Supervisor::now() {
-    timespec time{};
-    // Does not advance during suspend, when nothing could reply.
-    ::clock_gettime(CLOCK_MONOTONIC, &time);
-    return {std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec};
-}
-
 Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& signals, Options options)
     : run_dir_(run_dir),
       signals_(signals),
@@ -82,6 +76,7 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
                            [this](std::uint64_t generation, const std::vector<Rename>& renames) {
                                if (web_) web_->report_renames(now(), generation, renames);
                                logs_.rename(renames);
+                               rename_customer_groups(renames);
                            },
                            kUapiDirectory, numbers_of(run_dir),
                            [this](VpndLink& link, const config::Generation& generation, bool is_in_force) {
@@ -92,9 +87,11 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
       history_(options_.state_dir),
       confirmation_(options_.state_dir, options_.config_directory),
       logs_(run_dir.path()),
+      services_(options_of_services()),
       page_changes_(options_.config_directory, hands_for_page()) {
     if (options_.web) web_.emplace(*options_.web);
     if (options_.auth) auth_.emplace(*options_.auth);
+    if (options_.alerts) alerts_.emplace(*options_.alerts);
 }
 
 int Supervisor::run() {
@@ -146,6 +143,7 @@ int Supervisor::start() {
     log(LogLevel::kInfo, "service_started", {{"summary", report.summary}, {"vpnd", adopted ? "adopted" : "started"}});
     announce();
     configure_web();
+    configure_alerts();
     return 0;
 }
 
@@ -154,6 +152,7 @@ void Supervisor::stop() {
         if (*request != SignalRequest::kReload) leaving_ = *request == SignalRequest::kLeave;
     }
     web_.reset();
+    alerts_.reset();
     link_.close();
     last_good_.finish(reconciler_.current(), kStopPatience, now());
     if (history_.is_on()) (void)history_.settle(kStopPatience, now());
@@ -162,12 +161,14 @@ void Supervisor::stop() {
         log(LogLevel::kInfo, "service_stopped", {{"stacks", "stay up"}, {"vpnd", "goes on"}});
         return;
     }
+    services_.stop(kStopPatience);
     (void)end_vpnd(kStopPatience);
     auth_.reset();
     if (kept_sessions_) kept_sessions_->wipe();
     state_.finish(kStopPatience);
     reconciler_.close_listeners();
-    for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid", "statusd.pid", "status.sock"})
+    for (const char* name : {"control.sock", "snapshot.sock", "adopt.sock", "vpnd.pid", "statusd.pid", "status.sock",
+                             "alertd.pid", "alert.sock"})
         ::unlink(run_dir_.file(name).c_str());
     log(LogLevel::kInfo, "service_stopped", {{"stacks", "stay up"}});
 }
@@ -176,8 +177,22 @@ void Supervisor::stop() {
 
 void Supervisor::serve() {
     while (!stopping_) {
-        enum { kSignals, kControl, kLink, kProcess, kWeb, kWebEnded, kStacks, kAuth, kAuthEnded, kLogs, kFleet };
-        std::array<pollfd, 11> waiting{{{signals_.fd(), POLLIN, 0},
+        enum {
+            kSignals,
+            kControl,
+            kLink,
+            kProcess,
+            kWeb,
+            kWebEnded,
+            kStacks,
+            kAuth,
+            kAuthEnded,
+            kLogs,
+            kFleet,
+            kServices,
+            kOutputs
+        };
+        std::array<pollfd, 15> waiting{{{signals_.fd(), POLLIN, 0},
                                         {control_->fd(), POLLIN, 0},
                                         {link_.is_connected() ? link_.fd() : -1, POLLIN, 0},
                                         {process_ ? process_->ended_fd() : -1, POLLIN, 0},
@@ -187,19 +202,38 @@ void Supervisor::serve() {
                                         {auth_ ? auth_->fd() : -1, auth_ ? auth_->events() : short{0}, 0},
                                         {auth_ ? auth_->ended_fd() : -1, POLLIN, 0},
                                         {logs_.fd(now()), POLLIN, 0},
-                                        {fleet_ ? fleet_->fd() : -1, POLLIN, 0}}};
+                                        {fleet_ ? fleet_->fd() : -1, POLLIN, 0},
+                                        {services_.fd(), POLLIN, 0},
+                                        {services_.output_fd(now()), POLLIN, 0},
+                                        {alerts_ ? alerts_->fd() : -1, POLLIN, 0},
+                                        {alerts_ ? alerts_->ended_fd() : -1, POLLIN, 0}}};
         const Instant watch_at = !link_.is_connected()  ? kNever
                                  : link_.awaits_reply() ? link_.reply_deadline()
                                                         : watch_at_;
         flush_log();
         const Instant log_at = log_has_waiting() ? now() + kLogRetry : kNever;
-        const int timeout = milliseconds_until(
-            std::min({restart_at_, wipe_at_, mend_at_, patrol_at_, slow_patrol_at_, watch_at, log_at,
-                      reconciler_.next_departure(), state_.next_deadline(), last_good_.next_deadline(),
-                      next_of_history(), link_.is_connected() ? usage_at_ : kNever, page_changes_.next_deadline(now()),
-                      logs_.next_deadline(now()), control_->next_deadline(), web_ ? web_->next_deadline() : kNever,
-                      auth_ ? auth_->next_deadline() : kNever, watchdog_.next_deadline(), next_of_fleet()}),
-            now());
+        const int timeout = milliseconds_until(std::min({restart_at_,
+                                                         wipe_at_,
+                                                         mend_at_,
+                                                         patrol_at_,
+                                                         slow_patrol_at_,
+                                                         watch_at,
+                                                         log_at,
+                                                         reconciler_.next_departure(),
+                                                         state_.next_deadline(),
+                                                         last_good_.next_deadline(),
+                                                         next_of_history(),
+                                                         link_.is_connected() ? usage_at_ : kNever,
+                                                         page_changes_.next_deadline(now()),
+                                                         logs_.next_deadline(now()),
+                                                         services_.next_deadline(now()),
+                                                         control_->next_deadline(),
+                                                         web_ ? web_->next_deadline() : kNever,
+                                                         auth_ ? auth_->next_deadline() : kNever,
+                                                         alerts_ ? alerts_->next_deadline() : kNever,
+                                                         watchdog_.next_deadline(),
+                                                         next_of_fleet()}),
+                                               now());
         const bool someone_waits = control_->has_waiting() || (fleet_ && fleet_->has_waiting());
         if (::poll(waiting.data(), waiting.size(), someone_waits ? 0 : timeout) < 0 && errno != EINTR) return;
         if (must_stop()) return;
@@ -222,7 +256,9 @@ void Supervisor::serve() {
         serve_auth();
         pass_usage(link_);
         if (waiting[kLogs].revents != 0) logs_.run(now(), read_wall_clock());
+        serve_services(waiting[kServices].revents != 0 || waiting[kOutputs].revents != 0);
         if (web_) web_->run(now());
+        if (alerts_) alerts_->run(now());
         serve_page();
         state_.run(now());
         last_good_.run(reconciler_.current(), now());
@@ -246,6 +282,8 @@ void Supervisor::serve() {
         }
         run_maintenance();
         update_web();
+        look_for_failed_update();
+        update_alerts();
     }
 }
 
@@ -288,6 +326,7 @@ Instant Supervisor::next_of_fleet() const {
 // Called after every wait and between customers: often enough to feed the watchdog.
 bool Supervisor::must_stop() {
     if (web_) web_->beat(now());
+    if (alerts_) alerts_->beat(now());
     if (auth_) auth_->settle();
     if (fleet_) fleet_->serve_while_busy(reconciler_);
     watchdog_.feed(now());
@@ -312,6 +351,7 @@ bool Supervisor::serve_while_waiting() {
 
 void Supervisor::schedule_maintenance() {
     logs_.follow(reconciler_.current());
+    services_.follow(reconciler_.current(), both_clocks());
     mend_at_ = reconciler_.needs_mending() ? now() + kMendInterval : kNever;
     patrol_at_ = reconciler_.has_patrol() ? now() + kPatrolInterval : kNever;
     const Duration pause = reconciler_.changes_fd() < 0 ? kUnwatchedPatrol : kSlowPatrol;
@@ -319,7 +359,10 @@ void Supervisor::schedule_maintenance() {
 }
 
 void Supervisor::run_maintenance() {
-    reconciler_.remove_departed(now());
+    if (now() >= reconciler_.next_departure()) {
+        reconciler_.remove_departed(now());
+        tend_customer_groups(reconciler_.current());
+    }
     if (now() >= slow_patrol_at_) {
         reconciler_.begin_patrol();
         reconciler_.follow_devices(link_);
@@ -355,6 +398,7 @@ Report Supervisor::apply(Reconciler::Removals removals, const history::Origin& o
         report.summary += "; the tunnels do not follow it yet: vpnd does not have it";
     }
     keep(report, origin);
+    tend_customer_groups(reconciler_.current());
     if (report.accepted && link_.is_connected() && reconciler_.workers() != reconciler_.wanted_workers())
         change_workers(report);
     schedule_maintenance();
@@ -362,6 +406,7 @@ Report Supervisor::apply(Reconciler::Removals removals, const history::Origin& o
         {{"summary", report.summary}});
     announce();
     configure_web();
+    configure_alerts();
     return report;
 }
 
@@ -402,7 +447,7 @@ Report Supervisor::handle_request(const ipc::ControlRequest& request, uid_t peer
         case ipc::ControlVerb::kApply:
         case ipc::ControlVerb::kApplyRemoving: return apply_asked(request, origin);
         case ipc::ControlVerb::kConfirm: return confirm();
-        case ipc::ControlVerb::kGoBack: return go_back(origin);
+        case ipc::ControlVerb::kGoBack: return restore_confirmed(origin);
         case ipc::ControlVerb::kDiff: return reconciler_.preview();
         case ipc::ControlVerb::kCheck:
             if (!request.customer.empty() && !config::is_customer_id(request.customer))
@@ -434,6 +479,7 @@ Report Supervisor::change_log_level(LogLevel level) {
     }
     if (web_) web_->pass_log_level(now());
     if (auth_) auth_->pass_log_level();
+    if (alerts_) alerts_->pass_log_level(now());
     return log_levels();
 }
 
@@ -447,6 +493,7 @@ Report Supervisor::log_levels() const {
     fact("vpnd", link_.is_connected());
     if (auth_ && auth_->is_wanted()) fact("authd", auth_->is_running());
     fact("statusd", web_ && web_->fd() >= 0);
+    if (alerts_ && alerts_->is_wanted()) fact("alertd", alerts_->is_running());
     return report;
 }
 
@@ -469,6 +516,8 @@ Report Supervisor::status(const std::string& customer) const {
         fact("unconfirmed " + std::to_string(waiting->base) + " " +
              std::to_string(std::chrono::ceil<seconds>(confirmation_.left()).count()));
     if (history_.is_on()) fact("revision " + std::to_string(history_.in_force().value_or(0)));
+    const auto services = services_.facts(customer);
+    report.texts.insert(report.texts.end(), services.begin(), services.end());
     const auto disabled = disabled_peers_of(reconciler_.current(), customer);
     report.texts.insert(report.texts.end(), disabled.begin(), disabled.end());
     const auto all = problems();

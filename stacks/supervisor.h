@@ -4,11 +4,14 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "base/usage_record.h"
+#include "stacks/children/alert_keeper.h"
 #include "stacks/children/auth_keeper.h"
 #include "stacks/children/kept_sessions.h"
 #include "stacks/children/launch.h"
@@ -27,6 +30,7 @@
 #include "stacks/last_good.h"
 #include "stacks/page_changes.h"
 #include "stacks/reconciler.h"
+#include "stacks/services/service_table.h"
 
 namespace warren::stacks {
 
@@ -41,6 +45,9 @@ class Supervisor {
         std::optional<VpndProcess> left;            // a vpnd of an earlier stackd of this run-dir
         std::string state_dir;                      // what outlives a reboot; "": nothing does
         std::optional<FleetKeeper::Options> fleet;  // nothing: this node belongs to no fleet
+        std::optional<AlertKeeper::Options> alerts =
+            {};                             // nothing: there is no program, and nobody is told of anything
+        std::string service_launcher = "";  // the socket of what starts services; "": stackd does
     };
     // All references must outlive it.
     Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& signals, Options options);
@@ -53,7 +60,7 @@ class Supervisor {
     static constexpr Duration kStopPatience = std::chrono::seconds(5);
     static constexpr Duration kWatchInterval = std::chrono::seconds(2);  // between two liveness probes of vpnd
     static constexpr int kFailed = 4;
-    [[nodiscard]] static Instant now();
+    [[nodiscard]] static Instant now() { return read_instant_awake(); }
 
     [[nodiscard]] int start();
     [[nodiscard]] Status adopt_vpnd();
@@ -116,7 +123,7 @@ class Supervisor {
     void reload();
     [[nodiscard]] Report confirm();
     // The last confirmed revision comes back.
-    [[nodiscard]] Report go_back(history::Origin origin);
+    [[nodiscard]] Report restore_confirmed(history::Origin origin);
     void run_history();
     [[nodiscard]] Instant next_of_history() const;
     void add_history(std::vector<ipc::ControlText>& problems) const;
@@ -136,7 +143,17 @@ class Supervisor {
     // supervisor_usage.cc: vpnd gets the file of the present month, if it does not have it. A link that breaks is
     // closed.
     void pass_usage(VpndLink& link);
-    // Those of the reconciler, and that there is no authd where one is needed.
+    // supervisor_services.cc: what runs inside the stacks.
+    [[nodiscard]] ServiceTable::Options options_of_services();
+    [[nodiscard]] static Now both_clocks();
+    void serve_services(bool is_ready);
+    // supervisor_alerts.cc: whom alertd tells, and of what.
+    void configure_alerts();
+    void update_alerts();
+    void report_to_alerts();
+    void note_event(const std::string& kind, const std::string& text);
+    void look_for_failed_update();
+    // Those of the reconciler and of services, and that there is no authd or alertd where one is needed.
     [[nodiscard]] std::vector<ipc::ControlText> problems() const;
     void configure_web();
     void report_stacks();
@@ -164,12 +181,17 @@ class Supervisor {
     HistoryKeeper history_;
     Confirmation confirmation_;
     CustomerLogs logs_;
+    ServiceTable services_;
     std::optional<VpndProcess> process_;
     VpndLink link_;
     std::optional<WebKeeper> web_;
     PageChanges page_changes_;
     std::uint64_t page_life_ = 0;  // of the statusd that page_changes_ has to do with
     std::optional<AuthKeeper> auth_;
+    std::optional<AlertKeeper> alerts_;
+    std::vector<ipc::AlertEvent> alert_events_;  // the latest
+    Instant update_looked_at_ = kLongAgo;
+    std::string failed_update_;    // "": none, as far as is known
     Month usage_month_ = 0;        // whose file vpnd has; 0: none
     Instant usage_at_ = kLongAgo;  // when that is looked at again
     bool usage_has_failed_ = false;

@@ -10,8 +10,8 @@ namespace warren::stacks {
 
 namespace {
 
-KeptSecret copy_of(const AuthSecret& secret) {
-    KeptSecret out{secret.kind, {}, secret.crl_required, secret.realms};
+ipc::Secret copy_of(const AuthSecret& secret) {
+    ipc::Secret out{secret.kind, {}, secret.crl_required, secret.realms};
     for (const AuthSecret::File& file : secret.files)
         out.files.push_back({file.what, crypto::SecretBuffer(file.content)});
     return out;
@@ -55,6 +55,14 @@ void Supervisor::serve_auth() {
 std::vector<ipc::ControlText> Supervisor::problems() const {
     std::vector<ipc::ControlText> out = reconciler_.problems();
     add_history(out);
+    const auto of_services = services_.problems();
+    out.insert(out.end(), of_services.begin(), of_services.end());
+    if (alerts_ && alerts_->is_wanted() && !alerts_->is_running() && !alerts_->problem().empty())
+        out.push_back({ipc::ControlText::Kind::kNote, "",
+                       "alertd is not running (" + alerts_->problem() + "); nobody is told of anything"});
+    if (!alerts_ && reconciler_.current().appliance.alerts)
+        out.push_back({ipc::ControlText::Kind::kNote, "",
+                       "alertd is not running (there is no program); nobody is told of anything"});
     if (!wants_auth_ || (auth_ && (auth_->is_running() || auth_->problem().empty()))) return out;
     out.push_back({ipc::ControlText::Kind::kNote, "",
                    "authd is not running (" + (auth_ ? auth_->problem() : std::string("there is no program")) +

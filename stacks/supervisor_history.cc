@@ -43,7 +43,8 @@ void Supervisor::keep(const Report& report, const Origin& origin) {
 Report Supervisor::first_apply() {
     confirmation_.open();
     if (confirmation_.is_due()) {
-        const Report back = go_back({Origin::Kind::kReturned, 0, "", "it was not confirmed before stackd started"});
+        const Report back =
+            restore_confirmed({Origin::Kind::kReturned, 0, "", "it was not confirmed before stackd started"});
         if (back.accepted || Signals::stop_waits()) return back;
     }
     Report report = reconciler_.apply(link_, Reconciler::Removals::kKeep, now());
@@ -58,6 +59,7 @@ std::string Supervisor::reason_to_wait() const {
 void Supervisor::reload() {
     if (const std::string reason = reason_to_wait(); !reason.empty()) {
         log(LogLevel::kWarn, "reload_refused", {{"reason", reason}});
+        note_event("reload_refused", "A reload was refused: " + reason + ".");
         return;
     }
     const Report report = apply(Reconciler::Removals::kKeep, {Origin::Kind::kReload, 0, "", ""});
@@ -115,7 +117,7 @@ Report Supervisor::confirm() {
     return {{}, false, 0, "confirmed: the configuration in force stays"};
 }
 
-Report Supervisor::go_back(Origin origin) {
+Report Supervisor::restore_confirmed(Origin origin) {
     const auto& waiting = confirmation_.waiting();
     if (!waiting) return {{}, false, 1, "no configuration waits for a confirmation"};
     const bool is_start = !control_.has_value();
@@ -138,9 +140,11 @@ Report Supervisor::go_back(Origin origin) {
     if (!report.accepted) {
         log(LogLevel::kError, "revision_not_back", {{"base", base}, {"reason", report.summary}});
         confirmation_.failed(report.summary);
+        note_event("configuration_not_returned", base + " cannot come back: " + report.summary);
         return report;
     }
     log(LogLevel::kWarn, "revision_back", {{"base", base}, {"reason", origin.comment}});
+    note_event("configuration_returned", "The configuration was taken back: " + origin.comment + ".");
     report.summary += "; " + base + " is in force again, and its files are written back";
     if (!promised)
         report.summary += "; if stackd ends before they are, it does not know this: " + promised.error().what;
@@ -151,7 +155,8 @@ Report Supervisor::go_back(Origin origin) {
 void Supervisor::run_history() {
     history_.run(now());
     confirmation_.run();
-    if (confirmation_.is_due()) (void)go_back({Origin::Kind::kReturned, 0, "", "it was not confirmed in time"});
+    if (confirmation_.is_due())
+        (void)restore_confirmed({Origin::Kind::kReturned, 0, "", "it was not confirmed in time"});
 }
 
 Instant Supervisor::next_of_history() const {

@@ -20,7 +20,7 @@ PageChanges::Hands Supervisor::hands_for_page() {
                 return apply(Reconciler::Removals::kKeep, origin, "", {nullptr, customer, &text});
             },
             [this] { return confirm(); },
-            [this](const history::Origin& origin) { return go_back(origin); }};
+            [this](const history::Origin& origin) { return restore_confirmed(origin); }};
 }
 
 ipc::WebChanging Supervisor::changing() const {

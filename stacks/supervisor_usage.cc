@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "stacks/host/usage_files.h"
-#include "stacks/host/wall_clock.h"
 #include "stacks/supervisor.h"
 
 namespace warren::stacks {

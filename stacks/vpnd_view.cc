@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "config/nat_map.h"
 #include "config/schema.h"
 #include "stacks/connections.h"
 #include "stacks/limits.h"
@@ -31,13 +32,20 @@ std::optional<Endpoint> endpoint_of(const config::Peer& peer, const ObservedUpli
     return endpoint;
 }
 
+std::vector<ipc::PrefixMap> prefix_maps_of(const config::Customer& customer, const config::Peer& peer) {
+    std::vector<ipc::PrefixMap> out;
+    for (const config::NatMap& map : config::maps_of(customer, peer)) out.push_back({map.real, map.mapped});
+    return out;
+}
+
 ipc::PutPeer put_peer(const config::Customer& customer, const config::Peer& peer, const config::Secrets& secrets,
                       std::size_t queues, const ObservedUplink& uplink, const SeenPeers& seen) {
     const PeerIdentity identity = config::identity_of(peer.tunnel);
-    ipc::PutPeer put{{peer.name, listener_of(customer, peer), peer.allowed_ips, endpoint_of(peer, uplink),
-                      peer.expires.value_or(WallTime{}), limits_of(peer.limits)},
-                     with_secrets(peer.tunnel, secrets),
-                     queue_of(identity, queues)};
+    ipc::PutPeer put{
+        {peer.name, listener_of(customer, peer), config::stack_networks(customer, peer), endpoint_of(peer, uplink),
+         peer.expires.value_or(WallTime{}), limits_of(peer.limits), prefix_maps_of(customer, peer)},
+        with_secrets(peer.tunnel, secrets),
+        queue_of(identity, queues)};
     const auto found = seen.find(identity);
     if (found != seen.end() && customer.group) put.seen_elsewhere = found->second;
     return put;
@@ -54,6 +62,15 @@ ipc::PutListener put_listener(const ipc::ListenerId& id, Port port, const config
     return {id, port.protocol, port.number, with_secrets(listener->settings, secrets, numbers), {}};
 }
 
+ipc::LinkEmulation emulation_of(const config::LinkEmulation& emulation) {
+    return {static_cast<std::uint64_t>(emulation.delay.count()),
+            static_cast<std::uint64_t>(emulation.jitter.count()),
+            emulation.loss,
+            emulation.reorder,
+            emulation.duplicate,
+            emulation.rate};
+}
+
 ipc::CustomerSettings settings_of(const config::Customer& customer) {
     ipc::CustomerSettings settings;
     settings.id = customer.id;
@@ -68,6 +85,10 @@ ipc::CustomerSettings settings_of(const config::Customer& customer) {
     settings.after_quota = limits.after_quota;
     settings.max_handshake_rate = customer.max_handshake_rate.value_or(0);
     settings.share = customer.traffic.share;
+    if (customer.traffic.emulate) {
+        settings.emulate_up = emulation_of(customer.traffic.emulate->up);
+        settings.emulate_down = emulation_of(customer.traffic.emulate->down);
+    }
     return settings;
 }
 
@@ -75,11 +96,12 @@ static_assert(config::kMaxAllowedIpsPerPeer <= ipc::kMaxPrefixesPerPeer &&
               config::kMaxAllowedIpsPerCustomer <= ipc::kMaxPrefixesPerCustomer);
 
 // The peers of a customer whose prefixes take more than one message.
-std::map<std::string_view, const std::vector<Prefix>*> long_lists(const config::AcceptedCustomer* customer) {
-    std::map<std::string_view, const std::vector<Prefix>*> out;
+std::map<std::string_view, std::vector<Prefix>> long_lists(const config::AcceptedCustomer* customer) {
+    std::map<std::string_view, std::vector<Prefix>> out;
     if (customer == nullptr) return out;
     for (const config::Peer& peer : customer->customer.peers) {
-        if (peer.enabled && peer.allowed_ips.size() > ipc::kPrefixesPerMessage) out[peer.name] = &peer.allowed_ips;
+        if (peer.enabled && peer.allowed_ips.size() > ipc::kPrefixesPerMessage)
+            out[peer.name] = config::stack_networks(customer->customer, peer);
     }
     return out;
 }
@@ -133,7 +155,7 @@ Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, c
         if (!peer.enabled) continue;
         const auto found = known.find(peer.name);
         WARREN_TRY(send_peer(link, put_peer(customer, peer, accepted.secrets, tunnel.size(), uplink, seen),
-                             found == known.end() ? nullptr : found->second));
+                             found == known.end() ? nullptr : &found->second));
     }
     for (std::size_t i = 0; customer.ipsec && i < customer.ipsec->connections.size(); ++i) {
         const config::Connection& connection = customer.ipsec->connections[i];

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 
 namespace warren {
 
@@ -70,6 +71,17 @@ void SystemCallFilter::allow_ioctls(std::span<const unsigned long> requests) {
     for (const unsigned long request : requests)
         check(seccomp_rule_add(filter_.get(), SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
                                SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffU, request)));
+}
+
+void SystemCallFilter::allow_families(int call, std::span<const int> families) {
+    for (const int family : families)
+        check(seccomp_rule_add(filter_.get(), SCMP_ACT_ALLOW, call, 1,
+                               SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family))));
+}
+
+void SystemCallFilter::refuse_family(int call, int family) {
+    check(seccomp_rule_add(filter_.get(), SCMP_ACT_ERRNO(EAFNOSUPPORT), call, 1,
+                           SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(family))));
 }
 
 void SystemCallFilter::allow_socket_options(std::span<const SocketOption> options) {

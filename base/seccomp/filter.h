@@ -27,6 +27,10 @@ class SystemCallFilter {
     void allow_fcntls(std::span<const int> commands);
     // ioctl() with these requests, of which the kernel reads 32 bits.
     void allow_ioctls(std::span<const unsigned long> requests);
+    // socket() or socketpair(), as SCMP_SYS(name), of these families.
+    void allow_families(int call, std::span<const int> families);
+    // The call fails with EAFNOSUPPORT for this family, which libraries ask for and do without.
+    void refuse_family(int call, int family);
     // setsockopt() with these options.
     void allow_socket_options(std::span<const SocketOption> options);
 

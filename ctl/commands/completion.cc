@@ -139,6 +139,10 @@ _vpnctl() {
     '--until[events, outages: until then]:time:(1h 1d 1w)' \
     '--peer[events, outages: of this peer]:peer:' \
     '--kind[events: of this kind]:kind:' \
+    '(-r --recursive)'{-r,--recursive}'[stack list: devices and processes too]' \
+    '--user[stack exec, exec: as this user]:user:_users' \
+    '--back[stack move-device: to the uplink again]' \
+    '--kill[customer rm: end the programs in the stack]' \
     '--down[customers, peers: only those that are down]' \
     '--idle[peers: only those that are idle]' \
     '--json[print one JSON document]' \
@@ -251,7 +255,7 @@ std::string filled(std::string_view script) {
         {"@actions@", orders_of(*find_command("ipsec"))},
         {"@plain_values@",
          "--network|--address|--public-key|--keepalive|--endpoint|--name|--description|--confirm-within|--comment|--"
-         "revision|--since|--until|--peer|--kind|--count|-c|-n|--from|--to|--proto|--port"},
+         "revision|--since|--until|--peer|--kind|--count|-c|-n|--from|--to|--proto|--port|--user"},
         {"@bash_verbs@", bash_verbs},
         {"@zsh_verbs@", zsh_verbs},
         {"@options@", fmt::format("{}", fmt::join(option_names(), " "))},
@@ -315,6 +319,10 @@ std::string change_options_of_fish() {
     option("both", "", "capture: both");
     option("to-file", "-s w -r -F", "capture: write there");
     option("count", "-s c -x", "capture: end after so many packets");
+    option("recursive", "-s r", "stack list: devices and processes too");
+    option("user", "-x -a '(__fish_complete_users)'", "stack exec, exec: as this user");
+    option("back", "", "stack move-device: to the uplink again");
+    option("kill", "", "customer rm: end the programs in the stack");
     option("from", "-x", "why: the source address");
     option("to", "-x", "why: the destination address");
     option("proto", "-x -a 'tcp udp icmp'", "why: the protocol");

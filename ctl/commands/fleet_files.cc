@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/printable.h"
 #include "config/load.h"
 #include "crypto/x25519.h"
@@ -67,9 +68,8 @@ bool is_valid(const Invocation& invocation, const std::set<std::string>& keys, O
 }
 
 std::string ago(std::int64_t wall_milliseconds) {
-    const auto now =
-        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-    const std::int64_t seconds = std::max<std::int64_t>(0, (now.count() - wall_milliseconds) / 1000);
+    const std::int64_t seconds =
+        std::max<std::int64_t>(0, (read_wall_clock().nanoseconds / 1'000'000 - wall_milliseconds) / 1000);
     if (seconds < 120) return fmt::format("{} s ago", seconds);
     if (seconds < 7200) return fmt::format("{} min ago", seconds / 60);
     return fmt::format("{} h ago", seconds / 3600);

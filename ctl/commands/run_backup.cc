@@ -13,6 +13,7 @@
 #include <ostream>
 #include <system_error>
 
+#include "base/clock.h"
 #include "base/printable.h"
 #include "base/utc_text.h"
 #include "base/version.h"
@@ -167,7 +168,7 @@ int run_backup(const Invocation& invocation, Output& output) {
     const std::string& path = invocation.arguments[0];
     Backup backup;
     backup.version = kVersion;
-    backup.time = utc_text({std::chrono::system_clock::now().time_since_epoch() / std::chrono::nanoseconds(1)});
+    backup.time = utc_text(read_wall_clock());
     backup.machine = machine_here();
     {
         const auto lock = lock_configuration(invocation.config_dir);

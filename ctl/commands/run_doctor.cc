@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "config/parse.h"
 #include "ctl/ask/control_client.h"
@@ -40,10 +41,6 @@ constexpr std::size_t kSmallPing = 84;
 constexpr milliseconds kPokePatience{200};
 constexpr milliseconds kPokeStep{20};
 constexpr std::size_t kMostPoked = 8;  // one by one
-
-WallTime wall_now() {
-    return {std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count()};
-}
 
 // --- ports ---------------------------------------------------------------------------------------
 
@@ -93,7 +90,7 @@ void poke(const std::string& run_dir, std::vector<diagnosis::Listener>& listener
 // Of the first so many customers.
 diagnosis::MachineFacts machine_facts(const Invocation& invocation, const Snapshot& snapshot, std::size_t customers) {
     diagnosis::MachineFacts out;
-    out.now = wall_now();
+    out.now = read_wall_clock();
     std::map<ipc::ListenerId, ipc::ListenerSnapshot> listeners;
     for (std::size_t i = 0; i < customers; ++i) {
         const CustomerStatus& customer = snapshot.customers[i];
@@ -141,7 +138,7 @@ std::string mark_path(const Invocation& invocation, const std::string& customer)
 std::optional<std::uint32_t> marked_before(const std::string& path) {
     struct stat seen {};
     if (::lstat(path.c_str(), &seen) != 0) return std::nullopt;
-    const std::int64_t age = wall_now().nanoseconds / std::nano::den - seen.st_mtim.tv_sec;
+    const std::int64_t age = read_wall_clock().nanoseconds / std::nano::den - seen.st_mtim.tv_sec;
     return static_cast<std::uint32_t>(std::clamp<std::int64_t>(age, 0, UINT32_MAX));
 }
 
@@ -255,7 +252,7 @@ Result<std::vector<diagnosis::Finding>> examine(const Invocation& invocation, Cu
     if (!after) return tl::unexpected<Error>(after.error());
     if (after->customers.size() != 1) return fail(ErrorCode::kNotFound, "no such customer");
     keep_named(name, after->customers[0]);
-    facts.now = wall_now();
+    facts.now = read_wall_clock();
     facts.customer = after->customers[0].customer;
     facts.peers = after->customers[0].peers;
     facts.refused = after->header.refused;

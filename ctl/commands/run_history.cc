@@ -147,47 +147,65 @@ int run_history(const Invocation& invocation, Output& output) {
     return kDone;
 }
 
-int run_show(const Invocation& invocation, Output& output) {
-    if (const std::string problem = customer_problem_of(invocation); !problem.empty())
-        return complain(output, kUsage, problem);
+namespace {
+
+// The revision that the command line names, with its texts; nothing: why not is told, and `status` is the exit status.
+struct Named {
+    std::uint64_t number = 0;
+    config::Texts texts;
+};
+std::optional<Named> named_revision(const Invocation& invocation, Output& output, int& status) {
+    if (const std::string problem = customer_problem_of(invocation); !problem.empty()) {
+        status = complain(output, kUsage, problem);
+        return std::nullopt;
+    }
     History history(invocation.state_dir);
-    if (const Status read = history.read(); !read) return complain(output, kFailed, read.error().what);
+    const auto give_up = [&](const Error& error) {
+        status = complain(output, kFailed, error.what);
+        return std::nullopt;
+    };
+    if (const Status read = history.read(); !read) return give_up(read.error());
     const auto number = revision_of(invocation.revision, history.revisions());
-    if (!number) return complain(output, kFailed, number.error().what);
-    const auto texts = history.texts_at(*number);
-    if (!texts) return complain(output, kFailed, texts.error().what);
+    if (!number) return give_up(number.error());
+    auto texts = history.texts_at(*number);
+    if (!texts) return give_up(texts.error());
+    return Named{*number, std::move(*texts)};
+}
+
+}  // namespace
+
+int run_show(const Invocation& invocation, Output& output) {
+    int status = kDone;
+    const auto revision = named_revision(invocation, output, status);
+    if (!revision) return status;
+    const auto& [number, texts] = *revision;
     const std::string customer = customer_of(invocation);
     if (!customer.empty()) {
-        const std::string* text = find(*texts, customer);
+        const std::string* text = find(texts, customer);
         if (text == nullptr)
-            return complain(output, kAnswerIsNo, fmt::format("revision {} has no customer {}", *number, customer));
-        output.out << (invocation.json ? dump({{"revision", *number}, {"files", {{customer, *text}}}}) : *text);
+            return complain(output, kAnswerIsNo, fmt::format("revision {} has no customer {}", number, customer));
+        output.out << (invocation.json ? dump({{"revision", number}, {"files", {{customer, *text}}}}) : *text);
         return kDone;
     }
     if (invocation.json) {
-        output.out << dump({{"revision", *number}, {"appliance", texts->appliance}, {"customers", texts->customers}});
+        output.out << dump({{"revision", number}, {"appliance", texts.appliance}, {"customers", texts.customers}});
         return kDone;
     }
-    output.out << fmt::format("# --- warren.toml of revision {}\n{}", *number, texts->appliance);
-    for (const auto& [id, text] : texts->customers)
-        output.out << fmt::format("\n# --- customers/{}.toml of revision {}\n{}", id, *number, text);
+    output.out << fmt::format("# --- warren.toml of revision {}\n{}", number, texts.appliance);
+    for (const auto& [id, text] : texts.customers)
+        output.out << fmt::format("\n# --- customers/{}.toml of revision {}\n{}", id, number, text);
     return kDone;
 }
 
 int run_diff_revision(const Invocation& invocation, Output& output) {
-    if (const std::string problem = customer_problem_of(invocation); !problem.empty())
-        return complain(output, kUsage, problem);
-    History history(invocation.state_dir);
-    if (const Status read = history.read(); !read) return complain(output, kFailed, read.error().what);
-    const auto number = revision_of(invocation.revision, history.revisions());
-    if (!number) return complain(output, kFailed, number.error().what);
-    const auto before = history.texts_at(*number);
-    if (!before) return complain(output, kFailed, before.error().what);
+    int status = kDone;
+    const auto revision = named_revision(invocation, output, status);
+    if (!revision) return status;
     const auto now = texts_of_files(invocation.config_dir);
     if (!now) return complain(output, kFailed, now.error().what);
     Trees trees;
     if (const Status made = trees.make(); !made) return complain(output, kFailed, made.error().what);
-    const auto differs = fill(trees, *before, *now, customer_of(invocation));
+    const auto differs = fill(trees, revision->texts, *now, customer_of(invocation));
     if (!differs) return complain(output, kFailed, differs.error().what);
     if (!*differs) return kDone;
     const auto text = trees.difference();

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "base/clock.h"
 #include "base/utc_text.h"
 #include "config/parse.h"
 #include "ctl/ask/page_client.h"
@@ -23,10 +24,6 @@ constexpr std::size_t kPage = 500;  // rows of one answer, at most
 constexpr std::size_t kMostRows = 100'000;
 constexpr std::size_t kRows = 100;  // without a time
 
-WallTime now() {
-    return {std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count()};
-}
-
 std::string customer_of(const Invocation& invocation) {
     return invocation.arguments.empty() ? "" : invocation.arguments[0];
 }
@@ -37,7 +34,7 @@ std::string problem_of(const Invocation& invocation) {
     if (!customer.empty() && !config::is_customer_id(customer))
         return fmt::format("\"{}\" is no customer's id", customer);
     for (const auto& [name, text] : {std::pair{"--since", invocation.past.since}, {"--until", invocation.past.until}}) {
-        if (!text.empty() && !past_time(text, now()))
+        if (!text.empty() && !past_time(text, read_wall_clock()))
             return fmt::format(
                 "{} \"{}\": accepted are 2026-11-29, \"2026-11-29 14:30\" (UTC) and 90s, 15m, 3h, 2d, 1w "
                 "ago",
@@ -47,7 +44,7 @@ std::string problem_of(const Invocation& invocation) {
 }
 
 std::string time_parameter(const std::string& text) {
-    const auto at = text.empty() ? std::nullopt : past_time(text, now());
+    const auto at = text.empty() ? std::nullopt : past_time(text, read_wall_clock());
     return at ? utc_text(*at) : std::string();
 }
 

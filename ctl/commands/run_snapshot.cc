@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/printable.h"
 #include "config/parse.h"
 #include "ctl/ask/control_client.h"
@@ -15,6 +16,7 @@
 #include "ctl/runners.h"
 #include "ctl/show/firewall.h"
 #include "ctl/show/json_views.h"
+#include "ctl/show/stack_views.h"
 #include "ctl/show/table.h"
 #include "ctl/show/text_views.h"
 #include "ctl/show/wg_show.h"
@@ -94,6 +96,15 @@ std::string descriptions_text(const Invocation& invocation, const std::string& c
     return out;
 }
 
+// What the customer's programs spent, beside what vpnd did for its packets; "" when none ran.
+std::string programs_line(const std::string& customer) {
+    if (!config::is_customer_id(customer)) return {};
+    const auto groups = CustomerGroups::open();
+    StackProcessor processor;
+    if (groups) processor.programs = groups->usage(customer);
+    return processor.programs ? fmt::format("programs    {}\n", programs_text(processor)) : std::string();
+}
+
 // As the status page shows it: it had peers online, and has none.
 bool is_down(const CustomerStatus& status) {
     if (status.customer.settings.suspended || peers_online_of(status.customer) > 0) return false;
@@ -155,10 +166,9 @@ int run_status(const Invocation& invocation, Output& output) {
         return status;
     }
     const auto firewall = customer.empty() ? Result<ShownFirewall>() : firewall_of(customer);
-    const WallTime now{
-        std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count()};
+    const WallTime now = read_wall_clock();
     output.out << health_text(stackd, findings) << offline_text(*snapshot) << expiry_text(*snapshot, now)
-               << (firewall ? connections_line(*firewall) : std::string())
+               << (firewall ? connections_line(*firewall) : std::string()) << programs_line(customer)
                << (customer.empty() ? status_text(*snapshot)
                                     : customer_text(snapshot->customers[0], disabled_peers_of(stackd, customer)) +
                                           descriptions_text(invocation, customer));

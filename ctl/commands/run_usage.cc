@@ -4,6 +4,7 @@
 #include <chrono>
 #include <ostream>
 
+#include "base/clock.h"
 #include "config/parse.h"
 #include "ctl/files/usage.h"
 #include "ctl/runners.h"
@@ -14,8 +15,7 @@ namespace warren::ctl {
 namespace {
 
 Month present_month() {
-    return month_of(
-        {std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count()});
+    return month_of(read_wall_clock());
 }
 
 }  // namespace

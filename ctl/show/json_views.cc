@@ -8,6 +8,7 @@
 #include "config/values.h"
 #include "ctl/show/json.h"
 #include "ctl/show/limits.h"
+#include "ctl/show/test_link.h"
 #include "ctl/show/text_views.h"
 #include "ctl/show/units.h"
 
@@ -33,6 +34,17 @@ void add_tunnel(Json& out, const ipc::ShownWireguardPeer& tunnel) {
     out["has_preshared_key"] = tunnel.has_preshared_key;
 }
 
+// Networks that the stack sees as others.
+Json maps_of(const ipc::PeerSettings& settings) {
+    Json out = Json::array();
+    for (const ipc::PrefixMap& map : settings.maps) {
+        Json& entry = out.emplace_back();
+        entry["real"] = to_string(map.real);
+        entry["mapped"] = to_string(map.mapped);
+    }
+    return out;
+}
+
 Json peer_of(const ipc::PeerSnapshot& peer, const ZoneNames& zones) {
     const auto text = [&zones](const std::optional<Endpoint>& endpoint) {
         return endpoint ? Json(endpoint_text(*endpoint, zones)) : Json();
@@ -52,6 +64,7 @@ Json peer_of(const ipc::PeerSnapshot& peer, const ZoneNames& zones) {
     out["clock_was_ahead_seconds"] = peer.ahead_seconds;
     out["allowed_ips"] = texts_of(peer.settings.allowed_ips);
     out["allowed_ips_left_out"] = peer.allowed_ips_left_out;
+    out["maps"] = maps_of(peer.settings);
     const bool has_come = peer.activity.latest_handshake != WallTime{};
     out["key_in_use"] = has_come ? Json(peer.activity.uses_next_key ? "next" : "present") : Json();
     out["server_key_in_use"] = has_come ? Json(peer.activity.uses_previous_identity ? "previous" : "present") : Json();
@@ -205,6 +218,7 @@ std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd,
         entry["rate_up"] = rate_of(customer.settings.rate_up);
         entry["rate_down"] = rate_of(customer.settings.rate_down);
         entry["share"] = customer.settings.share;
+        entry["test_link"] = test_link_of(customer.settings);
         add_quota(entry, {0, 0, customer.settings.quota, customer.settings.after_quota}, customer.activity.month);
         entry["drops"] = drops_of(customer.activity.drops);
         out["customers"].push_back(std::move(entry));

@@ -13,6 +13,7 @@
 #include "config/rate.h"
 #include "ctl/show/limits.h"
 #include "ctl/show/table.h"
+#include "ctl/show/test_link.h"
 #include "ctl/show/units.h"
 
 namespace warren::ctl {
@@ -240,6 +241,7 @@ std::string customer_text(const CustomerStatus& status, const std::optional<ipc:
     const ipc::ListenerSnapshot listener = customer.listener(ipc::ListenerKind::kWireguard);
     std::string out = fmt::format("customer    {}  {}\nstate       {}\n", customer.settings.id,
                                   printable(customer.settings.name), state_of(customer));
+    out += test_link_line(customer.settings);
     out += fmt::format("addresses   {}  (vpn0, mtu {})\n", join(customer.settings.addresses, SIZE_MAX),
                        customer.settings.mtu);
     if (listener.port != 0)
@@ -264,6 +266,9 @@ std::string customer_text(const CustomerStatus& status, const std::optional<ipc:
     for (const auto& [reason, packets] : customer.activity.drops)
         out += fmt::format("            {} {}\n", packets, printable(reason));
     for (const ipc::PeerSnapshot& peer : status.peers) {
+        for (const ipc::PrefixMap& map : peer.settings.maps)
+            out += fmt::format("mapped      {} of {} is {} here\n", to_string(map.real), peer.settings.name,
+                               to_string(map.mapped));
         if (peer.activity.flaps_with) {
             out += fmt::format("attention   {}: it is at {} and at {} in turn: two machines may use its key\n",
                                peer.settings.name, endpoint_of(peer.activity.endpoint, status.zones),
@@ -290,7 +295,8 @@ std::string customers_text(const Snapshot& snapshot) {
                  {"ADDRESSES"}});
     for (const CustomerStatus& status : snapshot.customers) {
         const ipc::CustomerSnapshot& customer = status.customer;
-        table.add({customer.settings.id, std::string(state_of(customer)), online_text(customer),
+        const std::string_view note = is_test_link(customer.settings) ? ", test link" : "";
+        table.add({customer.settings.id, fmt::format("{}{}", state_of(customer), note), online_text(customer),
                    bytes_text(customer.activity.rx_bytes), bytes_text(customer.activity.tx_bytes),
                    join(customer.settings.addresses, kShownPrefixes)});
     }

@@ -47,7 +47,7 @@ void AuthKeeper::leave() {
 
 // --- secrets -------------------------------------------------------------------------------------
 
-void AuthKeeper::put(Instant now, SecretId id, KeptSecret secret) {
+void AuthKeeper::put(Instant now, SecretId id, ipc::Secret secret) {
     if (!secrets_.try_emplace(id, std::move(secret)).second) return;
     if (channel_.valid()) {
         orders_.push_back({Order::Kind::kPut, id, {}});
@@ -222,9 +222,9 @@ Status AuthKeeper::encode(Order& order) {
 Status AuthKeeper::encode_secret(SecretId id) {
     const auto found = secrets_.find(id);
     if (found == secrets_.end()) return {};  // it went meanwhile, and so will the order to drop it
-    const KeptSecret& secret = found->second;
+    const ipc::Secret& secret = found->second;
     WARREN_TRY(add_wire(ipc::PutSecret{id, secret.kind, secret.crl_required, secret.realms}));
-    for (const KeptSecret::File& file : secret.files) {
+    for (const ipc::Secret::File& file : secret.files) {
         Bytes rest = file.content.reveal();
         do {
             const Bytes piece = rest.first(std::min(rest.size(), ipc::SecretPart::kMostBytes));

@@ -15,25 +15,12 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
-#include "crypto/secret_buffer.h"
-#include "ipc/auth_messages.h"
 #include "ipc/channel.h"
+#include "ipc/secret.h"
 #include "stacks/children/launch.h"
 #include "stacks/children/vpnd_process.h"
 
 namespace warren::stacks {
-
-// A secret with copies of its files.
-struct KeptSecret {
-    struct File {
-        ipc::SecretFile what = ipc::SecretFile::kKey;
-        crypto::SecretBuffer content;
-    };
-    SecretKind kind = SecretKind::kPsk;
-    std::vector<File> files;
-    bool crl_required = false;
-    std::vector<std::string> realms;
-};
 
 // Belongs to one thread. Never waits for authd except while starting and stopping it: what authd does not read waits
 // here.
@@ -50,7 +37,7 @@ class AuthKeeper {
     AuthKeeper& operator=(const AuthKeeper&) = delete;
 
     // authd gets it, also the next one. There is an authd while there is any secret or a listener of IKE.
-    void put(Instant now, SecretId id, KeptSecret secret);
+    void put(Instant now, SecretId id, ipc::Secret secret);
     [[nodiscard]] bool has(SecretId id) const { return secrets_.contains(id); }
     // While there is a listener of IKE: who is nobody's peer is refused after the same work as all others.
     void serve_listener(Instant now, bool is_there);
@@ -110,7 +97,7 @@ class AuthKeeper {
 
     Options options_;
     bool serves_listener_ = false;
-    std::map<SecretId, KeptSecret> secrets_;
+    std::map<SecretId, ipc::Secret> secrets_;
     std::optional<VpndProcess> process_;
     ipc::Channel channel_;
     std::deque<Order> orders_;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "base/clock.h"
 #include "crypto/secret.h"
 
 namespace warren::stacks {
@@ -17,11 +18,6 @@ constexpr std::chrono::milliseconds kSlice(50);  // between two calls of while_w
 constexpr Duration kPatiencePerMessage = std::chrono::milliseconds(1);
 // More than the descriptors of one process allow.
 constexpr std::size_t kMaxHoldings = 100'000;
-
-// Does not advance during suspend, when nothing could reply.
-Instant now() {
-    return {std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count()};
-}
 
 }  // namespace
 
@@ -40,7 +36,7 @@ Status VpndLink::wait(short events, Instant deadline) {
         const int ready = ::poll(&state, 1, static_cast<int>(kSlice.count()));
         if (ready > 0) return {};
         if (ready < 0 && errno != EINTR) return fail_errno("poll", errno);
-        if (now() >= deadline) {
+        if (read_instant_awake() >= deadline) {
             is_hung_ = true;
             return fail(ErrorCode::kUnavailable, "vpnd does not answer");
         }
@@ -55,7 +51,7 @@ Status VpndLink::send(const ipc::ConfigMessage& message, const std::vector<int>&
 
 Status VpndLink::transmit(const ipc::ConfigMessage& message, const std::vector<int>& descriptors) {
     WARREN_TRY(ipc::encode(message, wire_));
-    Status sent = wait(POLLOUT, now() + kPatience);
+    Status sent = wait(POLLOUT, read_instant_awake() + kPatience);
     if (sent) sent = channel_.send(wire_, descriptors);
     crypto::wipe(wire_);
     ++unanswered_;
@@ -77,8 +73,8 @@ Result<VpndLink::Message> VpndLink::receive() {
 Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>& descriptors, Duration patience) {
     WARREN_TRY(send(hello, descriptors));
     Holdings holdings;
-    deadline_ = now() + patience;
-    while (holdings.listeners.size() + holdings.tunnels.size() <= kMaxHoldings && now() < deadline_) {
+    deadline_ = read_instant_awake() + patience;
+    while (holdings.listeners.size() + holdings.tunnels.size() <= kMaxHoldings && read_instant_awake() < deadline_) {
         auto message = receive();
         if (!message) return tl::unexpected(message.error());
         if (const auto* end = std::get_if<ipc::HoldingEnd>(&message->content)) {
@@ -104,7 +100,7 @@ Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>
 }
 
 Status VpndLink::await_applied(std::uint64_t generation) {
-    if (!awaits_reply_) deadline_ = now() + kPatience + kPatiencePerMessage * unanswered_;
+    if (!awaits_reply_) deadline_ = read_instant_awake() + kPatience + kPatiencePerMessage * unanswered_;
     auto message = receive();
     awaits_reply_ = false;
     if (!message) return tl::unexpected(message.error());
@@ -122,7 +118,7 @@ Status VpndLink::send_probe() {
     WARREN_TRY(transmit(ipc::Begin{applied_, false}, {}));
     WARREN_TRY(transmit(ipc::Commit{applied_}, {}));
     awaits_reply_ = true;
-    deadline_ = now() + kPatience;
+    deadline_ = read_instant_awake() + kPatience;
     return {};
 }
 

@@ -222,6 +222,12 @@ Result<VpndProcess> VpndProcess::watch(pid_t pid) {
     return VpndProcess(pid, std::move(pidfd), false);
 }
 
+Result<VpndProcess> VpndProcess::own(pid_t pid) {
+    UniqueFd pidfd = open_pidfd(pid);
+    if (!pidfd.valid()) return fail_errno("watch process " + std::to_string(pid), errno);
+    return VpndProcess(pid, std::move(pidfd), true);
+}
+
 void VpndProcess::save_pid(const std::string& pid_file) const {
     if (const Status written = write_pid_file(pid_file, pid_); !written)
         log(LogLevel::kWarn, "pidfile_write_failed",

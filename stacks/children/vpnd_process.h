@@ -32,6 +32,8 @@ class VpndProcess {
     [[nodiscard]] static Result<VpndProcess> start(const std::string& executable, const ServiceUser& user, int channel);
     // A process started by a launcher, which holds the other end of a channel of ours. kUnavailable when it has ended.
     [[nodiscard]] static Result<VpndProcess> watch(pid_t pid);
+    // A child of ours that was started elsewhere. kUnavailable when it has ended and was reaped.
+    [[nodiscard]] static Result<VpndProcess> own(pid_t pid);
     // The process that the pid file names; kNotFound when it has ended, even if its pid is in use again.
     [[nodiscard]] static Result<VpndProcess> find(const std::string& pid_file);
     // Another process, of user `uid` if that is known, that holds the listening Unix socket that was bound at `path`,
@@ -59,11 +61,12 @@ class VpndProcess {
     // does; a process that was already ending keeps its own reason. One that the kernel does not end (it sleeps
     // uninterruptibly) is left after 10 s more: then ended() is false.
     std::string stop(Duration patience);
+    // One that has ended gets none.
+    void signal(int number) const;
 
   private:
     VpndProcess(pid_t pid, UniqueFd pidfd, bool is_child) : pid_(pid), pidfd_(std::move(pidfd)), is_child_(is_child) {}
     [[nodiscard]] bool wait_ended(Duration patience) const;
-    void signal(int number) const;
 
     pid_t pid_;
     UniqueFd pidfd_;

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/fingerprint.h"
+#include "config/nat_map.h"
 
 namespace warren::stacks {
 
@@ -66,8 +67,8 @@ template <typename Use>
 void for_each_network(const config::Customer& customer, std::size_t queues, const Use& use) {
     for (const config::Peer& peer : customer.peers) {
         const std::uint16_t queue = queue_of(config::identity_of(peer.tunnel), queues);
-        for (std::size_t i = 0; peer.enabled && i < peer.allowed_ips.size(); ++i)
-            use(peer.allowed_ips[i].network(), queue);
+        if (!peer.enabled) continue;
+        for (const Prefix& network : config::stack_networks(customer, peer)) use(network.network(), queue);
     }
     for (std::size_t i = 0; customer.ipsec && i < customer.ipsec->connections.size(); ++i) {
         const config::Connection& connection = customer.ipsec->connections[i];
@@ -171,6 +172,10 @@ std::optional<std::string> home_of(const std::string& handoff_mark) {
     const std::string prefix = kPhysicalPrefix;
     if (!handoff_mark.starts_with(prefix)) return std::nullopt;
     return handoff_mark.substr(prefix.size());
+}
+
+std::string moved_mark(const std::string& home) {
+    return kPhysicalPrefix + home;
 }
 
 std::uint16_t queue_of(const PeerIdentity& peer, std::size_t queues) {

@@ -97,6 +97,9 @@ struct DesiredStack {
 // The home name in the alias of a physical device that was moved into a stack; nothing when it is another alias.
 [[nodiscard]] std::optional<std::string> home_of(const std::string& handoff_mark);
 
+// The alias of a device that an operator moved into a stack, as of a physical handoff: home_of() tells its home name.
+[[nodiscard]] std::string moved_mark(const std::string& home);
+
 // `run_dir` is absolute and at most kMaxRunDir characters: it must fit into an alias with the rest.
 inline constexpr std::size_t kMaxRunDir = 180;
 // `workers`: data workers of vpnd, each of which reads at most one queue. `neighbours`: neighbours_per_stack().

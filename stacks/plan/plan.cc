@@ -385,6 +385,12 @@ Result<Plan> plan_removal(const std::string& owner, const ObservedStack& observe
             removal.steps.emplace_back(RemoveHandoff{});
         }
     }
+    // What an operator moved in goes home too: a virtual device would end with the namespace, and a physical one would
+    // come back in the first namespace of the machine.
+    for (const Link& link : observed.links) {
+        const auto home = home_of(link.alias);
+        if (home && link.name != kHandoffDevice) removal.steps.emplace_back(ReturnHandoff{*home, link.name});
+    }
     removal.steps.emplace_back(RemoveNamespace{});
     return removal;
 }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "config/nat_map.h"
 #include "config/policy.h"
 #include "stacks/plan/desired.h"
 #include "stacks/plan/territory.h"
@@ -43,7 +44,7 @@ class Map {
         for (const Prefix& own : customer.stack.addresses) claims[own.network()] = kNobody;
         std::size_t owner = kFirstPeer;
         for (const config::Peer& peer : customer.peers) {
-            if (peer.enabled) claim(peer.allowed_ips, owner, claims);
+            if (peer.enabled) claim(config::stack_networks(customer, peer), owner, claims);
             name(peer.name, peer.groups, owner++);
         }
         for (std::size_t i = 0; customer.ipsec && i < customer.ipsec->connections.size(); ++i) {

@@ -67,7 +67,9 @@ struct Describer {
     std::string operator()(const RemoveRoute& step) const { return "remove route " + describe_route(step.route); }
     std::string operator()(const CreateHandoff& step) const { return describe_handoff(step); }
     std::string operator()(const RemoveHandoff& step) const { return "remove " + step.device; }
-    std::string operator()(const ReturnHandoff& step) const { return "return lan0 to the uplink as " + step.home; }
+    std::string operator()(const ReturnHandoff& step) const {
+        return "return " + step.device + " to the uplink as " + step.home;
+    }
     std::string operator()(const SetBridge& step) const {
         if (step.bridge.empty()) return "take " + step.device + " out of its bridge";
         return "put " + step.device + " into bridge " + step.bridge;

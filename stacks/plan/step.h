@@ -113,9 +113,10 @@ struct RemoveHandoff {
     std::string device = kHandoffDevice;
     bool operator==(const RemoveHandoff&) const = default;
 };
-// Returns lan0 to the uplink under its own name.
+// Returns lan0, or a device that an operator moved in, to the uplink under its own name.
 struct ReturnHandoff {
     std::string home;
+    std::string device = kHandoffDevice;
     bool operator==(const ReturnHandoff&) const = default;
 };
 // In the uplink: makes the far end of a veth a port of a bridge ("": of none).

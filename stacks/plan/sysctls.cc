@@ -56,6 +56,10 @@ constexpr std::array kTable = std::to_array<SysctlRow>({
      "removing one address of a network must not take its other addresses with it"},
     {kEveryInterface, "ipv6", "keep_addr_on_down", "1",
      "a device set down and up again keeps its addresses, as IPv4 does"},
+    {kNamespace, "ipv4", "ping_group_range", "0\t65534",
+     "a program without privileges may ping, as on most hosts: a namespace begins without. The kernel refuses groups "
+     "that it does not know here, and a container has 65,536 of them or less",
+     true},
     {kEveryInterface, "ipv4", "log_martians", "0", "a customer must not be able to fill the host's log"},
 });
 

@@ -23,8 +23,8 @@ MAY_INCLUDE = {
     "ipc": ["base/", *KEY_TYPES, "crypto/sha.h"],
     "access": ["base/", "config/document.h"],
     "auth/chain": ["base/", "crypto/"],
-    "auth/table": ["base/", "crypto/", "ipc/auth_messages.h"],
-    "auth": ["base/", "crypto/", "ipc/auth_messages.h", "ipc/channel.h", "ipc/start.h", "auth/"],
+    "auth/table": ["base/", "crypto/", "ipc/auth_messages.h", "ipc/secret.h"],
+    "auth": ["base/", "crypto/", "ipc/auth_messages.h", "ipc/channel.h", "ipc/child.h", "auth/"],
     "health": ["base/", "ipc/control_messages.h"],
     "auth/eap": ["base/", "crypto/"],
     "vpnd/packet": ["base/"],
@@ -56,6 +56,8 @@ MAY_INCLUDE = {
     "stacks/host": ["base/", "stacks/plan/desired.h"],
     "stacks/children": ["base/", *KEY_TYPES, "config/", "ipc/", "stacks/plan/", "stacks/kernel/netns.h",
                         "stacks/listeners/uapi_socket.h"],
+    "stacks/services": ["base/", *KEY_TYPES, "config/", "ipc/", "stacks/plan/", "stacks/kernel/netns.h",
+                        "stacks/children/vpnd_process.h"],
     "stacks": ["base/", *KEY_TYPES, "crypto/x25519.h", "crypto/hmac_sha.h", "crypto/random.h",
                "config/", "amend/", "access/", "clients/profile.h", "history/", "ipc/", "stacks/"],
     # Pure values; the machine of who owns what.
@@ -65,17 +67,25 @@ MAY_INCLUDE = {
                   "ipc/snapshot.h",
                   "fleet/ownership/", "fleet/records/"],
     "fleet": ["base/", "config/document.h", "ipc/control_messages.h", "fleet/"],
+    # HMAC is what signs a webhook, SHA-256 what shows that a state is whole.
+    "alerts/model": ["base/", "crypto/hmac_sha.h", "health/", "ipc/control_messages.h", "ipc/snapshot.h"],
+    "alerts/rim": ["base/", *KEY_TYPES, "crypto/sha.h", "ipc/alert_messages.h", "alerts/model/"],
+    "alerts": ["base/", *KEY_TYPES, "ipc/alert_messages.h", "ipc/alert_questions.h", "ipc/channel.h", "ipc/child.h",
+               "ipc/snapshot.h", "alerts/"],
     "ctl/diagnosis": ["base/", "ipc/snapshot.h"],
     "ctl/files": ["base/", "config/", "amend/", *KEY_TYPES, "crypto/sealed_text.h", "crypto/sha.h", "ctl/command.h"],
-    "ctl/ask": ["base/", "config/parse.h", "ipc/capture.h", "ipc/channel.h", "ipc/control_messages.h",
-                "ipc/long_text.h",
-                "ipc/disabled_peers.h", "ipc/page_messages.h", "ipc/snapshot.h"],
-    "ctl/show": ["base/", "config/", "history/revisions.h", "ipc/capture.h", "ipc/control_messages.h",
-                 "ipc/disabled_peers.h", "ipc/limits.h", "ipc/snapshot.h", "health/", "ctl/ask/", "ctl/diagnosis/"],
-    "ctl/commands": ["base/", "amend/", "clients/", "config/", "history/", "ipc/capture.h", "ipc/control_messages.h",
-                     "ipc/snapshot.h", "access/", "health/",
+    # stacks/plan: the names and marks of what stackd makes.
+    "ctl/ask": ["base/", "config/parse.h", "config/customer.h", "ipc/alert_questions.h", "ipc/capture.h",
+                "ipc/channel.h", "ipc/control_messages.h", "ipc/disabled_peers.h", "ipc/long_text.h",
+                "ipc/page_messages.h", "ipc/service_facts.h", "ipc/snapshot.h", "stacks/plan/"],
+    "ctl/show": ["base/", "config/", "history/revisions.h", "ipc/alert_questions.h", "ipc/capture.h",
+                 "ipc/control_messages.h", "ipc/disabled_peers.h", "ipc/limits.h", "ipc/snapshot.h", "health/",
+                 "ctl/ask/", "ctl/diagnosis/", "stacks/plan/"],
+    "ctl/commands": ["base/", "amend/", "clients/", "config/", "history/", "ipc/alert_questions.h", "ipc/capture.h",
+                     "ipc/control_messages.h", "ipc/service_facts.h", "ipc/snapshot.h", "access/", "health/",
                      *KEY_TYPES, "crypto/passphrase_box.h", "crypto/sealed_text.h",
                      "crypto/random.h", "crypto/x25519.h",  # setup makes the server's key
+                     "stacks/plan/desired.h",  # names and marks of devices
                      "ctl/"],
     "ctl": ["base/", "config/schema.h"],
     "web/model": ["base/", "access/", "health/", "ipc/control_messages.h", "ipc/snapshot.h", "ipc/web_changes.h",
@@ -85,7 +95,7 @@ MAY_INCLUDE = {
     "web/past": ["base/", "web/model/"],
     "web/rim": ["base/", "access/secrets.h", "ipc/channel.h", "ipc/page_messages.h", "ipc/snapshot.h", "web/model/",
                 "web/login/", "web/api/"],
-    "web": ["base/", "access/", "health/", "ipc/channel.h", "ipc/start.h", "ipc/web_messages.h", "ipc/web_stacks.h",
+    "web": ["base/", "access/", "health/", "ipc/channel.h", "ipc/child.h", "ipc/web_messages.h", "ipc/web_stacks.h",
             "web/"],
 }
 
@@ -125,11 +135,14 @@ LIBRARY_OF = {
     "vpnd/listeners/ike": "vpnd_core",
     "vpnd": "vpnd_core",
     "stacks/plan": "stacks_plan",
+    "alerts/model": "alerts_model",
+    "alerts/rim": "alerts",
+    "alerts": "alerts",
     "fleet/ownership": "fleet_ownership",
     "fleet/records": "fleet_records",
     "fleet/rim": "fleet",
     "fleet": "fleet",
-    **{f"stacks/{folder}": "stacks" for folder in ("kernel", "listeners", "host", "children")},
+    **{f"stacks/{folder}": "stacks" for folder in ("kernel", "listeners", "host", "children", "services")},
     "stacks": "stacks",
     **{f"ctl/{folder}": "ctl" for folder in ("files", "ask", "show", "commands")},
     "ctl/diagnosis": "diagnosis",
@@ -149,6 +162,7 @@ MUST_NOT_REACH = {
     "stacks/": ["vpnd/", "auth/"],  # never a protocol
     "auth/": ["config/", "stacks/", "vpnd/"],
     "fleet/": ["stacks/", "vpnd/", "auth/"],
+    "alerts/": ["stacks/", "vpnd/", "auth/", "config/"],
     "vpnd/": ["auth/", "config/", "stacks/"],
     "vpnd/dataplane/": ["vpnd/control/", "vpnd/wireguard/", "vpnd/ike/", "vpnd/io/"],  # knows nothing of handshakes
     # Drives engines by control/engine.h alone.
@@ -180,13 +194,15 @@ PURE = {
     "fleet/ownership": [],
     "fleet/records": [],
     "web/model": [],
+    "alerts/model": [],
     "ctl/diagnosis": [],
     "health": [],
 }
 # No class with virtual functions: a packet is not to pay for a call through a pointer.
 NO_VIRTUAL_CLASSES = ["packet", "turns", "dataplane"]
 # base is used by everybody; of it, these do I/O.
-IMPURE_BASE = ["log", "fd", "directory_lock", "memory_lock", "process_usage", "sandbox", "socket_address"]
+IMPURE_BASE = ["clock", "log", "fd", "customer_group", "directory_lock", "memory_lock", "process_usage", "sandbox",
+               "socket_address", "write_all"]
 # A failed WARREN_CHECK writes a line and aborts; that is the end of the process, not I/O of its code.
 LAST_WORDS = ("base", "check")
 

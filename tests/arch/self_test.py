@@ -133,6 +133,12 @@ class HouseRules(FakeTree):
         self.assertEqual(list(house_rules.violations(self.tree({"docs/a.md": text}))), [])
 
     def test_headers(self):
+        sent = "#pragma once\nvoid fields(auto& codec, Is<Sent> auto& m) {}\n"
+        fields = "tests/unit/ipc/fields_test.cc"
+        self.assert_sees(house_rules.violations, {"ipc/a.h": sent, fields: "check_list<Other>();\n"}, "ipc/a.h",
+                         "does not compare the fields of Sent")
+        changes = {"ipc/a.h": sent, fields: "check_list<Sent>();\n"}
+        self.assertEqual(list(house_rules.violations(self.tree(changes))), [])
         self.assert_sees(house_rules.violations, {"base/a.h": "// no guard\n"}, "base/a.h", "#pragma once")
         self.assert_sees(house_rules.violations, {"base/a.h": "#pragma once\nusing namespace std;\n"}, "base/a.h",
                          "using namespace")

@@ -163,7 +163,7 @@ class LogLines(FakeTree):
 
     def changes(self, **more):
         daemons = {"stacks/main.cc": self.LINES, "vpnd/main.cc": self.LINES, "web/main.cc": self.LINES,
-                   "auth/main.cc": self.LINES, "fleet/main.cc": self.LINES}
+                   "auth/main.cc": self.LINES, "fleet/main.cc": self.LINES, "alerts/main.cc": self.LINES}
         return {"base/log_level.h": self.LEVELS, **daemons, **more}
 
     def test_levels_and_events_as_they_shall_be(self):

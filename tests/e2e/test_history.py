@@ -239,7 +239,8 @@ def test_who_asks_for_one_customer_names_no_path(kept):
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
         control.connect(f"{kept.warren.run_dir}/control.sock")
         only = b"../secrets/uplink"
-        control.send(bytes([9, 0, 0, 0] + 13 * [0]) + len(only).to_bytes(4, "little") + only + bytes(30))
+        head = bytes([warren.WIRE_VERSION, 0, 0, 0] + 13 * [0])
+        control.send(head + len(only).to_bytes(4, "little") + only + bytes(30))
         assert b"no customer's id" in control.recv(4096)
 
 

@@ -232,6 +232,6 @@ def test_a_full_disk_is_said_and_what_happens_now_is_shown(past, small_disk):
     assert b"warren_past_kept 0" in past.get("/metrics").body
     os.unlink(f"{small_disk}/filler")
     netlab.wait_until(lambda: past.log("past_written_again"), 30, "it goes on")
-    written(past)  # what came while a batch waited is in the next one
+    written(past)  # what happened while a batch waited is in the next one
     restart(past)
     assert "suspended" in kinds(past, FOREIGN), "nothing was lost"

@@ -24,7 +24,7 @@ def test_one_group_moves_between_two_nodes(make_fleet):
 
     # What fleetd writes: where the other node saw the peer.
     port = fleet.site.port()
-    with open(f"{second.files}/seen-0", "w") as out:
+    with open(f"{second.fleet_dir}/seen-0", "w") as out:
         out.write(f"epoch 2\n{fleet.key.public} 198.51.100.2:{port}\n")
     watch = nodes.Watch(fleet.site_ns, STACK)
     time.sleep(1)

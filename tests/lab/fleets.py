@@ -89,7 +89,7 @@ class Fleet:
         os.makedirs(node.config, exist_ok=True)
         with open(f"{node.config}/fleet.toml", "w") as out:
             out.write(f'schema = 1\nnode = "{node.name}"\naddresses = ["192.0.2.16/28"]\ngroups = 1\n'
-                      f'uplink = "bird"\nbird_socket = "{node.files}/bird.ctl"\n{more}')
+                      f'uplink = "bird"\nbird_socket = "{node.fleet_dir}/bird.ctl"\n{more}')
 
     def start_site(self, keepalive=0):
         """A stock client whose endpoint is the service address."""
@@ -159,7 +159,7 @@ protocol bfd {{ interface "*" {{ interval 200 ms; multiplier 5; }}; }}{neighbour
                                               f"{self.data}/router.pid", name="router-bird")
 
     def start_bird(self, node):
-        include = f"{node.files}/bird.conf"
+        include = f"{node.fleet_dir}/bird.conf"
         if not os.path.exists(include):
             with open(include, "w") as out:
                 out.write("filter warren_ipv4 { reject; }\nfilter warren_ipv6 { reject; }\n")
@@ -175,8 +175,8 @@ protocol bgp uplink {{
   ipv4 {{ import none; export where proto = "warren"; next hop self; }};
 }}
 """, mode=0o644)
-        node.bird = node.room.start("bird", "-f", "-g", nodes.GROUP, "-c", config, "-s", f"{node.files}/bird.ctl",
-                                    "-P", f"{node.files}/bird.pid", name=f"{node.name}-bird")
+        node.bird = node.room.start("bird", "-f", "-g", nodes.GROUP, "-c", config, "-s", f"{node.fleet_dir}/bird.ctl",
+                                    "-P", f"{node.fleet_dir}/bird.pid", name=f"{node.name}-bird")
 
     def start_etcd(self, node):
         members = ",".join(f"{one.name}=http://{one.room.address}:2380" for one in self.fleet.nodes)
@@ -201,7 +201,7 @@ protocol bgp uplink {{
         os.chmod(socket, 0o777)
         self.fleetds[node.name] = node.room.start(
             f"{node.bin}/fleetd", "--config", f"{node.config}/fleet.toml", "--run-dir", node.run_dir, "--state-dir",
-            node.files, "--socket", f"{socket}/fleetd.sock", "--user", "nobody", name=f"{node.name}-fleetd")
+            node.fleet_dir, "--socket", f"{socket}/fleetd.sock", "--user", "nobody", name=f"{node.name}-fleetd")
 
     def owner(self):
         """The node that has the address, if one has."""

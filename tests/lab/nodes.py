@@ -10,7 +10,6 @@ import time
 from . import netlab, warren
 
 GROUP = "nogroup"  # of netlab's unprivileged user
-WIRE_VERSION = 9
 VERBS = {"prepare": 13, "serve": 14, "stop": 15, "status": 16, "fleet status": 17, "fleet move": 18, "fleet drain": 19,
          "fleet undrain": 20}
 
@@ -53,12 +52,12 @@ class Node(warren.Warren):
         super().__init__(lab, room, name=room.host, **more)
         self.appliance = "fleet"  # warren.toml is the same on all
         self.room = room
-        self.files = lab.path(f"{room.host}-fleet")
-        os.makedirs(self.files)
-        os.chmod(self.files, 0o777)
+        self.fleet_dir = lab.path(f"{room.host}-fleet")
+        os.makedirs(self.fleet_dir)
+        os.chmod(self.fleet_dir, 0o777)
 
     def stackd(self, *options):
-        return super().stackd("--fleet-group", GROUP, "--fleet-dir", self.files, *options)
+        return super().stackd("--fleet-group", GROUP, "--fleet-dir", self.fleet_dir, *options)
 
     def down(self):
         """The room ends, and the stacks with it."""
@@ -73,7 +72,7 @@ class Node(warren.Warren):
         ipc/control_messages.h."""
         def text(value):
             return struct.pack("<I", len(value)) + value.encode()
-        wire = bytes([WIRE_VERSION, 0, VERBS[verb], 0]) + text("") + text(node) + b"\0" + struct.pack("<I", 0)
+        wire = bytes([warren.WIRE_VERSION, 0, VERBS[verb], 0]) + text("") + text(node) + b"\0" + struct.pack("<I", 0)
         wire += text("") + text("") + text("") + struct.pack("<HQQI", group, epoch, until, len(addresses))
         for address in addresses:
             is_v4 = ":" not in address
@@ -86,7 +85,7 @@ class Node(warren.Warren):
             channel.send(wire)
             while True:
                 answer = channel.recv(65536)
-                assert answer and answer[0] == WIRE_VERSION, answer
+                assert answer and answer[0] == warren.WIRE_VERSION, answer
                 if answer[1] == 2:
                     size, = struct.unpack_from("<I", answer, 11)
                     return answer[2], answer[15:15 + size].decode(), texts

@@ -12,6 +12,7 @@ from . import connection, netlab, wireguard_go
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 UNPRIVILEGED = "nobody"  # a user that every Debian has
+WIRE_VERSION = 10  # the first byte of each message between the programs (ipc/codec.h)
 
 
 @contextlib.contextmanager
@@ -104,11 +105,14 @@ class Customer:
     clamp_mss: bool = True
     devices: list = field(default_factory=list)  # that a test adds in the stack
     traffic: dict = None  # rate_up, rate_down, share, quota, after_quota
+    emulate: dict = field(default_factory=dict)  # "up", "down": keys of a test link
     routes: list = field(default_factory=list)  # (to, via)
     handoff: dict = None
     firewall: dict = None  # and its `rule`s
-    nat: dict = None  # and its `forward`s
+    nat: dict = None  # and its `forward`s and `map`s
     clients: dict = None  # what profiles say
+    dns: dict = None  # and its `zone`s and `host`s
+    bgp: dict = None  # and its `neighbour`s
     listen_port: int = 0  # with `private_key`: a listener of its own
     private_key: str = ""
     max_handshake_rate: int = 0  # 0: none
@@ -125,11 +129,14 @@ class Customer:
             lines += ["", "[[stack.route]]", f"to = {_toml(to)}", f"via = {_toml(via)}"]
         if self.traffic:
             lines += ["", "[traffic]"] + [f"{key} = {_toml(value)}" for key, value in self.traffic.items()]
+        for direction, keys in self.emulate.items():
+            lines += ["", f"[traffic.emulate.{direction}]"] + [f"{key} = {_toml(value)}" for key, value in keys.items()]
         if self.handoff:
             lines += ["", "[handoff]"] + [f"{key} = {_toml(value)}" for key, value in self.handoff.items()]
         if self.clients:
             lines += ["", "[clients]"] + [f"{key} = {_toml(value)}" for key, value in self.clients.items()]
         lines += _policy("firewall", self.firewall) + _policy("nat", self.nat)
+        lines += _policy("dns", self.dns) + _policy("bgp", self.bgp)
         if self.max_handshake_rate:
             lines += ["", "[wireguard]", f"max_handshake_rate = {self.max_handshake_rate}"]
         if self.listen_port:
@@ -151,6 +158,8 @@ class Warren:
         self.ipsec = None  # keys of [ipsec]; {}: with their defaults; None: no IPsec
         self.status_listen = status_listen  # "ADDRESS:PORT" of the status page; empty: no page
         self.status_changes = False  # its users may change something
+        self.alerts = ""  # the text of [alerts]
+        self.files = {}  # more files of the configuration: name -> text
         self.removes = False  # apply() says that customers may be removed
         self.state_dir = ""  # what outlives a reboot; empty: nothing
         self.launcher = ""  # directory of the sockets of an external launcher; empty: stackd starts the daemons
@@ -178,7 +187,9 @@ class Warren:
         if self.status_listen:
             lines += ["", "[status]", f"listen = {_toml(self.status_listen)}"]
             lines += ["changes = true"] if self.status_changes else []
-        self._put("warren.toml", "\n".join(lines) + "\n", 0o644)
+        self._put("warren.toml", "\n".join(lines) + "\n" + self.alerts, 0o644)
+        for name, text in self.files.items():
+            self._put(name, text)
         self._put("secrets/uplink", self.key.private + "\n")
         if self.previous_key:
             self._put("secrets/uplink-before", self.previous_key.private + "\n")

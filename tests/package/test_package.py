@@ -12,7 +12,7 @@ from tests.lab.warren import ROOT, programs
 
 # Unit -> the highest exposure level that systemd-analyze may report, of 10.
 UNITS = {"warren.service": 4.5, "warren-vpnd@.service": 1.0, "warren-authd@.service": 1.0,
-         "warren-statusd@.service": 1.0}
+         "warren-statusd@.service": 1.0, "warren-alertd@.service": 2.0}
 FLEET_UNITS = {"fleet/warren-fleet.service": 2.0, "fleet/warren-fleet-follow.service": 2.5}
 
 
@@ -79,18 +79,21 @@ def test_fleetd_has_no_capability_and_a_user_of_its_own():
 
 def test_every_file_is_where_it_belongs(package):
     files = listing(package)
-    for path in ("/usr/sbin/stackd", "/usr/sbin/vpnd", "/usr/sbin/authd", "/usr/sbin/statusd", "/usr/bin/vpnctl"):
+    for path in ("/usr/sbin/stackd", "/usr/sbin/vpnd", "/usr/sbin/authd", "/usr/sbin/statusd", "/usr/sbin/alertd",
+                 "/usr/bin/vpnctl"):
         assert files[path] == ("-rwxr-xr-x", "root/root"), path
     for path in (*(f"/lib/systemd/system/{unit}" for unit in UNITS), "/lib/systemd/system/warren-vpnd.socket",
                  "/lib/systemd/system/warren-authd.socket", "/lib/systemd/system/warren-statusd.socket",
+                 "/lib/systemd/system/warren-service.socket", "/lib/systemd/system/warren-service@.service",
                  "/usr/lib/sysusers.d/warren.conf",
                  "/usr/share/bash-completion/completions/vpnctl", "/usr/share/zsh/vendor-completions/_vpnctl",
                  "/usr/share/fish/vendor_completions.d/vpnctl.fish", "/usr/share/man/man1/vpnctl.1.gz",
                  "/usr/share/man/man5/warren.toml.5.gz", "/usr/share/man/man5/warren-customer.5.gz",
                  "/usr/share/man/man8/stackd.8.gz", "/usr/share/man/man8/vpnd.8.gz",
-                 "/usr/share/man/man8/authd.8.gz", "/usr/share/man/man8/statusd.8.gz"):
+                 "/usr/share/man/man8/authd.8.gz", "/usr/share/man/man8/statusd.8.gz",
+                 "/usr/share/man/man8/alertd.8.gz", "/lib/systemd/system/warren-alertd.socket"):
         assert files[path] == ("-rw-r--r--", "root/root"), path
-    for path in ("examples/warren.toml", "examples/customers/acme.toml", "recipes.md", "config.md",
+    for path in ("examples/warren.toml", "examples/customers/acme.toml", "recipes.md", "config.md", "troubles.md",
                  "monitoring/alerts.yml", "monitoring/alerts_test.yml", "monitoring/dashboard.json"):
         assert files[f"/usr/share/doc/warren/{path}"] == ("-rw-r--r--", "root/root"), path
     assert files["/etc/warren/secrets/"] == ("drwx------", "root/root")
@@ -187,7 +190,7 @@ def test_it_installs_runs_and_a_purge_leaves_nothing(package, debian):
     assert chroot("stackd", "--version").stdout == f"stackd {version.replace('~', '-')}\n"
     assert chroot("vpnctl", "check", "/etc/warren", check=False).returncode == 1  # it runs; there is no warren.toml yet
     users, earlier = ({line.split(":")[0] for line in lines} for lines in (state()[1], before[1]))
-    assert users - earlier == {"warren", "warren-auth", "warren-web"}
+    assert users - earlier == {"warren", "warren-alert", "warren-auth", "warren-service", "warren-web"}
     assert os.path.islink(f"{debian}/etc/systemd/system/multi-user.target.wants/warren.service")
     with open(f"{debian}/etc/warren/warren.toml", "w") as text:
         text.write("# the operator's\n")

@@ -148,7 +148,7 @@ def test_only_root_is_answered_even_if_the_socket_is_open_to_all(acme):
     os.chmod(path, 0o666)
     os.chmod(os.path.dirname(acme.run_dir), 0o755)
     ask = ("import socket,sys\ns=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET)\ns.connect(sys.argv[1])\n"
-           "s.send(bytes([9,0,2,0]+47*[0]))\nprint(len(s.recv(4096)))")
+           f"s.send(bytes([{warren.WIRE_VERSION},0,2,0]+47*[0]))\nprint(len(s.recv(4096)))")
     assert int(netlab.run("/usr/bin/python3", "-c", ask, path).stdout) > 0
     said = netlab.run("setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", "/usr/bin/python3", "-c", ask, path,
                       check=False)

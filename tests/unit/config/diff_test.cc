@@ -55,6 +55,26 @@ TEST_CASE("rates and quotas are changes, of a customer and of a peer") {
           "traffic.quota: 1 TB/month -> 2 TB/month\n");
 }
 
+TEST_CASE("a test link is one line for each direction") {
+    const auto before = customer("[traffic.emulate.up]\nloss = \"1 %\"\n" + peer_text("p", 1));
+    const auto after = customer(
+        "[traffic.emulate.up]\nloss = \"2 %\"\ndelay = \"50 ms\"\n[traffic.emulate.down]\n"
+        "rate = \"1 Mbit/s\"\n" +
+        peer_text("p", 1));
+    CHECK(diff_text(before, after) ==
+          "traffic.emulate.down: + rate 1 Mbit/s\ntraffic.emulate.up: loss 1 % -> delay 50 ms, loss 2 %\n");
+    CHECK(customer("[traffic.emulate.up]\n" + peer_text("p", 1)).traffic.emulate == std::nullopt);
+}
+
+TEST_CASE("a map is one line, with its peer where the file leaves that out") {
+    const auto map = [](const std::string& mapped) {
+        return customer("[[nat.map]]\nreal = \"10.43.0.0/16\"\nmapped = \"" + mapped + "\"\n" + peer_text("p", 1));
+    };
+    CHECK(diff_text(customer(peer_text("p", 1)), map("10.101.0.0/16")) == "nat.map p 10.43.0.0/16: + 10.101.0.0/16\n");
+    CHECK(diff_text(map("10.101.0.0/16"), map("10.102.0.0/16")) ==
+          "nat.map p 10.43.0.0/16: 10.101.0.0/16 -> 10.102.0.0/16\n");
+}
+
 TEST_CASE("an endpoint on another device is a change") {
     const auto at = [](const std::string& zone) {
         return customer(peer_text("p", 1) + "endpoint = \"[fe80::7%" + zone + "]:51820\"\n");
@@ -81,6 +101,23 @@ TEST_CASE("a rule is one line, and so is their order") {
     CHECK(diff_text(customer(peer_text("p", 1)), after) ==
           "firewall.allow_ping: + false\nfirewall.default: + drop\nfirewall.max_connections: + 5\n"
           "nat.forward peers udp 53: + 10.43.0.1:5353\nnat.masquerade: + peers\npeer p groups: + a, b\n");
+}
+
+TEST_CASE("what services are told is a line for each thing") {
+    const std::string lan = "[handoff]\ntype = \"veth\"\naddress = [\"10.42.0.1/24\"]\n";
+    const auto before = customer(lan + peer_text("p", 1));
+    const auto after = customer(
+        lan +
+        "[dns]\nlisten = [\"10.0.0.1\"]\ndomain = \"acme.example\"\n[[dns.zone]]\nname = \"corp.example\"\n"
+        "servers = [\"10.43.0.53\", \"10.43.0.54\"]\n[[dns.host]]\nname = \"erp\"\naddresses = [\"10.43.0.1\"]\n"
+        "[bgp]\nasn = 64512\nallow_network_admin = true\nannounce = []\n[[bgp.neighbour]]\nname = \"core\"\naddress = "
+        "\"10.42.0.254\"\n"
+        "asn = 64513\n" +
+        peer_text("p", 1));
+    CHECK(diff_text(before, after) ==
+          "bgp.announce: + nothing\nbgp.asn: + 64512\n"
+          "bgp.neighbour core: + 10.42.0.254 AS 64513, import nothing, at most 1000\ndns.domain: + acme.example\n"
+          "dns.host erp: + 10.43.0.1\ndns.listen: + 10.0.0.1\ndns.zone corp.example: + 10.43.0.53, 10.43.0.54\n");
 }
 
 TEST_CASE("the operator's devices are one line") {
@@ -143,6 +180,31 @@ TEST_CASE("the appliance's changes are told too") {
     Secrets two;
     two.put({"uplink"}, samples::private_key(4).secret.clone());
     CHECK(diff(after, one, after, two).size() == 1);
+}
+
+TEST_CASE("receivers of alerts are told key by key, a changed key file too, and no secret of either") {
+    const auto appliance = [](const std::string& more) {
+        auto checked = samples::check(samples::kApplianceText + more, {});
+        REQUIRE(checked.text() == "");
+        return checked.appliance.value;
+    };
+    const std::string hook = "[alerts.webhook]\nurl = \"https://a.example/\"\nkey = { secret = \"good\" }\n";
+    std::string out;
+    for (const FieldChange& change : diff(appliance("[alerts]\npeer_down_after = \"10 min\"\n" + hook), {},
+                                          appliance("[alerts]\ncustomer_down_after = \"off\"\n" + hook +
+                                                    "[alerts.syslog]\nserver = \"log.example:514\"\n"),
+                                          {}))
+        out += format(change) + '\n';
+    CHECK(out ==
+          "alerts.customer_down_after: 1 min -> off\nalerts.peer_down_after: 10 min -> off\n"
+          "alerts.syslog.protocol: + udp\nalerts.syslog.server: + log.example:514\n");
+    const auto same = appliance(hook);
+    Secrets other;
+    other.put({{"good"}, "", "", "", FileForm::kPsk},
+              warren::crypto::SecretBuffer(warren::as_bytes(std::string_view("another key of twenty"))));
+    const auto changes = diff(same, samples::secrets(), same, other);
+    REQUIRE(changes.size() == 2);  // the server's key is not in `other`
+    CHECK(format(changes[1]) == "alerts.webhook.key: the key in the file changed");
 }
 
 TEST_CASE("a changed connection is told key by key, one that came or went in one line") {

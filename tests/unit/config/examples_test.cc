@@ -40,7 +40,7 @@ TEST_CASE("the examples mean what they say") {
     CHECK(acme.stack.mtu == 1400);
     CHECK(acme.stack.routes ==
           std::vector<config::StaticRoute>{{*parse_prefix("10.99.0.0/16"), *parse_ip("10.42.0.254")}});
-    CHECK(acme.traffic == config::Traffic{{500'000'000, 1'000'000'000, {}, {}}, 2});
+    CHECK(acme.traffic == config::Traffic{{500'000'000, 1'000'000'000, {}, {}}, 2, {}});
     REQUIRE(acme.handoff);
     CHECK(acme.handoff->type == config::HandoffType::kVeth);
     CHECK(acme.handoff->parent == "lan0");

@@ -31,7 +31,8 @@ inline Secrets secrets() {
     out.put({"uplink"}, private_key(kServer).secret.clone());
     out.put({"own"}, private_key(kOwnServer).secret.clone());
     out.put_problem({"problem"}, "secrets/problem may be used by others (mode 0644); accepted: 0600 (chmod 600)");
-    for (const FileForm form : {FileForm::kPsk, FileForm::kPpk, FileForm::kUsers, FileForm::kPrivateKey})
+    for (const FileForm form :
+         {FileForm::kPsk, FileForm::kPpk, FileForm::kUsers, FileForm::kPrivateKey, FileForm::kPassword})
         out.put({{"good"}, "", "", "", form}, crypto::SecretBuffer(as_bytes("more than twenty characters")));
     for (const char* name : {"hub.pem", "ca.pem", "ca.crl", "other.pem"})
         out.put({{name}, "", "", "", FileForm::kCertificate}, crypto::SecretBuffer(as_bytes("a certificate")));

@@ -362,11 +362,12 @@ struct FakeKernel::Runner {
         return {};
     }
     Status operator()(const ReturnHandoff& step) const {
-        const Link* link = stack().link(kHandoffDevice);
-        if (link == nullptr) return no_device(kHandoffDevice);
-        if (kernel.uplink.link(step.home) != nullptr) return fail(ErrorCode::kConflict, "name is taken", EEXIST);
-        kernel.add_uplink(step.home, link->kind);
-        drop_link(stack(), kHandoffDevice);
+        const Link* link = stack().link(step.device);
+        if (link == nullptr) return no_device(step.device);
+        const bool is_taken = kernel.uplink.link(step.home) != nullptr;
+        kernel.add_uplink(is_taken ? "dev" + std::to_string(link->index) : step.home, link->kind,
+                          is_taken ? moved_mark(step.home) : "");
+        drop_link(stack(), step.device);
         return {};
     }
     Status operator()(const SetBridge& step) const {

@@ -1,5 +1,6 @@
 #include "stacks/plan/plan.h"
 
+#include <algorithm>
 #include <set>
 
 #include "fake_kernel.h"
@@ -180,6 +181,47 @@ TEST_CASE("a removal interrupted after any step is finished by the next one, and
         CHECK(kernel.uplink.link("eth7") != nullptr);
         CHECK(kernel.broken_rules == std::vector<std::string>{});
     }
+}
+
+TEST_CASE("a device that an operator moved in goes home with the stack's removal, under its own name") {
+    FakeKernel kernel;
+    const DesiredStack desired = desired_stack(acme(), kTestRunDir);
+    apply(kernel, desired);
+    Link moved;
+    moved.name = "renamed5";
+    moved.index = 99;
+    moved.alias = moved_mark("eth5");
+    kernel.stacks[desired.name].links.push_back(moved);
+    Link made = moved;  // in the stack: it ends with it
+    made.name = "vx0";
+    made.index = 100;
+    made.alias.clear();
+    kernel.stacks[desired.name].links.push_back(made);
+    CHECK(plan_in(kernel, desired)->steps.empty());  // it is nothing that a patrol mends
+    const auto removal = plan_removal(desired.owner, *kernel.observe(desired.name, {}));
+    REQUIRE(removal.has_value());
+    const auto steps = describe(removal->steps);
+    CHECK(std::count(steps.begin(), steps.end(), "return renamed5 to the uplink as eth5") == 1);
+    REQUIRE(kernel.carry_out(desired.name, removal->steps).has_value());
+    CHECK(kernel.uplink.link("eth5") != nullptr);
+    CHECK(kernel.uplink.link("vx0") == nullptr);
+}
+
+TEST_CASE("a stack goes although the name of a device that it returns is taken at home") {
+    FakeKernel kernel;
+    const DesiredStack desired = desired_stack(acme(), kTestRunDir);
+    apply(kernel, desired);
+    Link moved;
+    moved.name = "eth5";
+    moved.index = 99;
+    moved.alias = moved_mark("eth5");
+    kernel.stacks[desired.name].links.push_back(moved);
+    kernel.add_uplink("eth5", "");
+    REQUIRE(kernel.carry_out(desired.name, plan_removal(desired.owner, *kernel.observe(desired.name, {}))->steps));
+    CHECK_FALSE(kernel.stacks.contains(desired.name));
+    CHECK(plan_device_returns(kernel.uplink).empty());
+    kernel.uplink.links.erase("eth5");
+    CHECK(printed(plan_device_returns(kernel.uplink)) == "rename dev99 to eth5 (uplink)\n");
 }
 
 TEST_CASE("a namespace of another instance is an error, and one without an owner too") {
