@@ -65,6 +65,7 @@ class Supervisor {
     [[nodiscard]] int start();
     [[nodiscard]] Status adopt_vpnd();
     [[nodiscard]] Status connect_to_vpnd();
+    [[nodiscard]] Status hand_memory_to_former();
     [[nodiscard]] Status start_vpnd();
     // Hello to a vpnd that we started.
     [[nodiscard]] Status greet(VpndLink& link);

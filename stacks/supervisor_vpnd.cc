@@ -42,17 +42,33 @@ ipc::Hello Supervisor::hello() const {
 }
 
 // After an earlier stackd was killed, its vpnd keeps running and holds all descriptors. One that cannot be adopted is
-// ended: it must not hold the ports and tunnels that its successor needs.
+// ended: it must not hold the ports and tunnels that its successor needs. One of the former release leaves its
+// sessions.
 Status Supervisor::adopt_vpnd() {
     Status adopted = connect_to_vpnd();
+    bool is_memory_ours = true;  // no process that lives has a descriptor of it
     if (!adopted && options_.left) {
+        const Status handed = hand_memory_to_former();
         const std::string pid = std::to_string(options_.left->pid());
+        const std::string end = options_.left->stop(handed ? kStopPatience : Duration(0));
+        is_memory_ours = handed && options_.left->ended();
         log(LogLevel::kWarn, "vpnd_orphan_ended",
-            {{"pid", pid}, {"reason", adopted.error().what}, {"ended", options_.left->stop(Duration(0))}});
+            {{"pid", pid},
+             {"reason", adopted.error().what},
+             {"ended", end},
+             {"sessions", is_memory_ours ? "kept" : "lost"}});
     }
-    if (!adopted) kept_sessions_.reset();  // it may have a descriptor of that memory
+    if (!adopted && !is_memory_ours) kept_sessions_.reset();
     options_.left.reset();
     return adopted;
+}
+
+Status Supervisor::hand_memory_to_former() {
+    auto channel = ipc::Channel::connect(run_dir_.file("adopt.sock"), true);
+    if (!channel) return tl::unexpected(channel.error());
+    WARREN_TRY(make_kept_sessions());
+    VpndLink link(std::move(*channel), [this] { return serve_while_waiting(); });
+    return link.hand_memory(hello(), kept_sessions_->fd());
 }
 
 Status Supervisor::connect_to_vpnd() {

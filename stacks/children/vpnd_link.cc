@@ -8,10 +8,15 @@
 
 #include "base/clock.h"
 #include "crypto/secret.h"
+#include "ipc/codec.h"
 
 namespace warren::stacks {
 
 namespace {
+
+// In which Hello has the same fields. Set it together with ipc::kWireVersion, to 0 where Hello differs.
+constexpr std::uint8_t kFormerVersion = 9;
+static_assert(kFormerVersion + 1 == ipc::kWireVersion);
 
 constexpr std::chrono::milliseconds kSlice(50);  // between two calls of while_waiting
 // What vpnd may take for each message of a generation, beyond kPatience for the whole.
@@ -97,6 +102,21 @@ Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>
         holdings.tunnels[customer->id] = std::move(message->descriptors);
     }
     return fail(ErrorCode::kInvalid, "vpnd reports too many holdings, or takes too long");
+}
+
+Status VpndLink::hand_memory(const ipc::Hello& hello, int memory) {
+    WARREN_TRY(ipc::encode(ipc::ConfigMessage(hello), wire_));
+    wire_.front() = kFormerVersion;
+    deadline_ = read_instant_awake() + kPatience;
+    WARREN_TRY(wait(POLLOUT, deadline_));
+    WARREN_TRY(channel_.send(wire_, {memory}));
+    WARREN_TRY(wait(POLLIN, deadline_));
+    space_.resize(ipc::kMaxMessageSize);
+    const auto received = channel_.receive(space_);
+    if (!received) return tl::unexpected(received.error());
+    // It says what it holds once it has taken the memory.
+    if (received->closed) return fail(ErrorCode::kUnavailable, "vpnd hung up");
+    return {};
 }
 
 Status VpndLink::await_applied(std::uint64_t generation) {

@@ -46,6 +46,9 @@ class VpndLink {
     // `patience`: for the whole.
     [[nodiscard]] Result<Holdings> greet(const ipc::Hello& hello, const std::vector<int>& descriptors,
                                          Duration patience = kPatience);
+    // Instead of greet(), to a vpnd of the former release, whose answers cannot be read: it keeps its sessions in
+    // `memory` from then on. kUnavailable: it hung up, so it is of another release or has ended.
+    [[nodiscard]] Status hand_memory(const ipc::Hello& hello, int memory);
     // One message of a generation. Keys in it are wiped from the send buffer.
     [[nodiscard]] Status send(const ipc::ConfigMessage& message, const std::vector<int>& descriptors = {});
     // One that is no part of a generation and has no answer, whatever vpnd owes.
