@@ -136,12 +136,13 @@ def test_what_is_broken_in_etcd_keeps_the_last_good_one_and_is_named(cluster):
     cluster.etcdctl(first, "put", "/warren/secrets/uplink", "no ciphertext")
     cluster.etcdctl(first, "put", "/warren/appliance", "schema = 9")
 
-    def shown():
-        return second.configure("fleet", "status").stdout
-    netlab.wait_until(lambda: "acme: not valid; the last good one stays" in shown(), 25, "status names it")
-    assert "secrets/uplink: it is not in the form of a sealed secret" in shown()
-    assert "warren.toml: not valid; the last good one stays" in shown()
-    assert "../../../tmp/evil: too large for a file, or no file" in shown()
+    def names_all():
+        """One after the other: each is a change of its own."""
+        shown = second.configure("fleet", "status").stdout
+        return all(text in shown for text in (
+            "acme: not valid; the last good one stays", "secrets/uplink: it is not in the form of a sealed secret",
+            "warren.toml: not valid; the last good one stays", "../../../tmp/evil: too large for a file, or no file"))
+    netlab.wait_until(names_all, 25, "status names them")
     assert text_of(second, "customers/acme.toml") == good
     assert text_of(second, "secrets/uplink") == secret
     assert not os.path.exists("/tmp/evil.toml")
