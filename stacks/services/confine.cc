@@ -137,9 +137,11 @@ void offer_to_oom_killer() {
     ::close(file);
 }
 
-// EPERM: a container without keys; ENOSYS: a kernel without.
+// EPERM: a container without keys; ENOSYS: a kernel without; EDQUOT: a container whose root has too many. The filter
+// refuses all calls about keys in any case.
 bool leave_keys() {
-    return ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) >= 0 || errno == EPERM || errno == ENOSYS;
+    return ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) >= 0 || errno == EPERM || errno == ENOSYS ||
+           errno == EDQUOT;
 }
 
 bool become(const ServiceUser& user) {

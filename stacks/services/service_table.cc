@@ -460,7 +460,7 @@ void ServiceTable::start(Entry& entry, Now now) {
     service.process = std::move(started->process);
     service.outcome = std::move(started->outcome);
     service.started_with = begin_of(service);
-    service.program = identity_of(program);
+    service.program = programs_[service.kind] = identity_of(program);  // what is started is what is installed
     // For the next stackd: without it that one takes the program for the one that is installed.
     (void)write_file(directory_of(name) + "/program", service.program, 0600);
     service.is_stopping = false;
