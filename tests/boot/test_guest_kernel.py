@@ -240,7 +240,7 @@ def test_a_removed_lan_disappears_and_the_other_stays(place):
     assert "lan0" not in done(machine, "ip -n warren-acme -br link")
     assert not pings(machine, "site-acme", LAN_MACHINE) and pings(machine, "site-acme", STACK4)
     assert pings(machine, "site-beta", LAN_MACHINE)
-    done(machine, "rm /etc/warren/customers/beta.toml /etc/warren/customers/guest.toml && vpnctl apply")
+    done(machine, "rm /etc/warren/customers/beta.toml /etc/warren/customers/guest.toml && vpnctl apply --remove")
     assert "warren-acme" in done(machine, "ip netns") and "warren-beta" not in done(machine, "ip netns")
     assert "8021q" not in done(machine, f"ip -d link show {cable.DEVICE}")
     assert not pings(machine, "site-beta", LAN_MACHINE)
