@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/write_all.h"
 #include "crypto/keys.h"
 #include "stacks/fleet_addresses.h"
 
@@ -338,9 +339,8 @@ void FleetKeeper::note() const {
     }
     const std::string path = options_.run_dir + "/" + kNoteFile;
     const UniqueFd file(::open((path + ".new").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    const bool written = file.valid() &&
-                         ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                         ::rename((path + ".new").c_str(), path.c_str()) == 0;
+    const bool written =
+        file.valid() && write_all(file.get(), text) && ::rename((path + ".new").c_str(), path.c_str()) == 0;
     if (!written) log(LogLevel::kWarn, "groups_not_noted", {{"error", std::to_string(errno)}});
 }
 

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/write_all.h"
 #include "fleet/rim/stackd.h"
 
 namespace warren::fleet {
@@ -30,11 +31,7 @@ Status write_file(const std::string& path, const std::string& text, mode_t mode)
     const std::string beside = path + ".new";
     const UniqueFd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
     if (!file.valid()) return fail_errno("write " + beside, errno);
-    for (std::size_t done = 0; done < text.size();) {
-        const ssize_t size = ::write(file.get(), text.data() + done, text.size() - done);
-        if (size <= 0) return fail_errno("write " + beside, errno);
-        done += static_cast<std::size_t>(size);
-    }
+    WARREN_TRY(write_all(file.get(), text));
     if (::rename(beside.c_str(), path.c_str()) != 0) return fail_errno("write " + path, errno);
     return {};
 }

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/write_all.h"
 #include "crypto/secret.h"
 #include "stacks/children/told_stacks.h"
 
@@ -48,12 +49,7 @@ Result<UniqueFd> open_state(const std::string& state_dir) {
 Result<UniqueFd> file_with(const std::string& text) {
     UniqueFd file(::memfd_create("warren-certificates", MFD_CLOEXEC));
     if (!file.valid()) return fail_errno("memfd_create", errno);
-    for (std::size_t done = 0; done < text.size();) {
-        const ssize_t count = ::write(file.get(), text.data() + done, text.size() - done);
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) return fail_errno("write the certificates", errno);
-        done += static_cast<std::size_t>(count);
-    }
+    WARREN_TRY(write_all(file.get(), text));
     return file;
 }
 

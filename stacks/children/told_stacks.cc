@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/fd.h"
+#include "base/write_all.h"
 #include "ipc/web_messages.h"
 
 namespace warren::stacks {
@@ -30,12 +31,7 @@ Status send_stacks(ipc::Channel& channel, const std::vector<ipc::WebStack>& stac
     const std::vector<std::uint8_t> content = ipc::encode_stacks(stacks);
     const UniqueFd file(::memfd_create("warren-stacks", MFD_CLOEXEC));
     if (!file.valid()) return fail_errno("memfd_create", errno);
-    for (std::size_t done = 0; done < content.size();) {
-        const ssize_t count = ::write(file.get(), content.data() + done, content.size() - done);
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) return fail_errno("write the customers' stacks", errno);
-        done += static_cast<std::size_t>(count);
-    }
+    WARREN_TRY(write_all(file.get(), {reinterpret_cast<const char*>(content.data()), content.size()}));
     std::vector<std::uint8_t> wire;
     WARREN_TRY(ipc::encode(ipc::WebStacks{}, wire));
     return channel.send(wire, {file.get()});

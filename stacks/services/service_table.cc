@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "base/printable.h"
+#include "base/write_all.h"
 #include "stacks/services/confine.h"
 
 namespace warren::stacks {
@@ -67,8 +68,7 @@ Status write_file(const std::string& path, const std::string& text, mode_t mode)
     const std::string fresh = path + ".part";
     const UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
     if (!file.valid()) return fail_errno("open " + fresh, errno);
-    if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-        return fail_errno("write " + fresh, errno);
+    WARREN_TRY(write_all(file.get(), text));
     if (::fchmod(file.get(), mode) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0)
         return fail_errno("write " + path, errno);
     return {};
