@@ -52,6 +52,20 @@ struct TwoCustomers : Rig {
     std::uint64_t next = 0;
 };
 
+// Of four segments.
+Packet super_packet() {
+    const Packet tcp = tcp_packet({.source = IpAddress::v4(10, 0, 1, 10), .destination = IpAddress::v4(10, 0, 0, 2)},
+                                  {}, Packet(4'000));
+    Packet out = from_tun(tcp);
+    out[0] = 1;                                      // needs a checksum
+    out[1] = 1;                                      // TCP over IPv4 (virtio 1.1 §5.1.6)
+    store_le(out.data() + 2, std::uint16_t{40});     // header
+    store_le(out.data() + 4, std::uint16_t{1'000});  // segment
+    store_le(out.data() + 6, std::uint16_t{20});     // where the checksum begins
+    store_le(out.data() + 8, std::uint16_t{16});     // where it is, from there
+    return out;
+}
+
 }  // namespace
 
 TEST_CASE("packets of a test link are delayed each way, and those of the customer beside it are not") {
@@ -89,16 +103,7 @@ TEST_CASE("what a test link loses is counted as that") {
 
 TEST_CASE("a super-packet goes over a test link as single packets") {
     TwoCustomers rig({}, {.rate = 8'000'000});
-    const Packet tcp = tcp_packet({.source = IpAddress::v4(10, 0, 1, 10), .destination = IpAddress::v4(10, 0, 0, 2)},
-                                  {}, Packet(4'000));
-    Packet super_packet = from_tun(tcp);
-    super_packet[0] = 1;                                      // needs a checksum
-    super_packet[1] = 1;                                      // TCP over IPv4 (virtio 1.1 §5.1.6)
-    store_le(super_packet.data() + 2, std::uint16_t{40});     // header
-    store_le(super_packet.data() + 4, std::uint16_t{1'000});  // segment
-    store_le(super_packet.data() + 6, std::uint16_t{20});     // where the checksum begins
-    store_le(super_packet.data() + 8, std::uint16_t{16});     // where it is, from there
-    rig.transmit_super(0, super_packet);
+    rig.transmit_super(0, super_packet());
     CHECK(rig.sent().empty());
     for (int i = 0; i < 4; ++i) {
         rig.wait(std::chrono::microseconds(1'040));
@@ -213,16 +218,7 @@ TEST_CASE("a direction of a test link without settings is none, however full the
     TwoCustomers rig({.delay = seconds(2)}, {});
     rig.come(kSession, 10'000);
     CHECK(rig.drops(DropReason::kEmulatedQueueFull) > 0);
-    const Packet tcp = tcp_packet({.source = IpAddress::v4(10, 0, 1, 10), .destination = IpAddress::v4(10, 0, 0, 2)},
-                                  {}, Packet(4'000));
-    Packet super_packet = from_tun(tcp);
-    super_packet[0] = 1;                                      // needs a checksum
-    super_packet[1] = 1;                                      // TCP over IPv4 (virtio 1.1 §5.1.6)
-    store_le(super_packet.data() + 2, std::uint16_t{40});     // header
-    store_le(super_packet.data() + 4, std::uint16_t{1'000});  // segment
-    store_le(super_packet.data() + 6, std::uint16_t{20});     // where the checksum begins
-    store_le(super_packet.data() + 8, std::uint16_t{16});     // where it is, from there
-    rig.transmit_super(0, super_packet);
+    rig.transmit_super(0, super_packet());
     CHECK(rig.sent().size() == 4);
     CHECK(rig.trains == 1);
 }
