@@ -34,6 +34,13 @@ Reply too_many(Duration wait, std::string detail) {
     return reply;
 }
 
+// Whose customers are not known yet knows nothing of one that is not there.
+Reply starting() {
+    Reply reply = problem(503, "The page has just started. Try again.");
+    reply.headers.emplace_back("Retry-After", "2");
+    return reply;
+}
+
 Reply wrong_method(std::string_view allowed) {
     Reply reply = problem(405);
     reply.headers.emplace_back("Allow", allowed);
@@ -214,7 +221,7 @@ Outcome Router::get_customer(const Call& call) {
     // Before the lookup, so that neither bytes nor time reveal whether another's customer exists.
     if (!call.viewer.may_see(segments[3])) return problem(404);
     const CustomerEntry* customer = census_.find(segments[3]);
-    if (customer == nullptr) return problem(404);
+    if (customer == nullptr) return census_.has_snapshot() ? problem(404) : starting();
     if (segments.size() == 4) return json(customer_json(census_, *customer, facts_, call.viewer));
     if (segments.size() == 5 && segments[4] == "timeseries") return timeseries(call, customer->series, segments[3]);
     if (segments.size() == 5 && segments[4] == "outages") return outages(call, segments[3]);

@@ -499,6 +499,21 @@ TEST_CASE_FIXTURE(Fixture, "events of the appliance stay out of a customer's str
     CHECK(get("/api/v1/events?customer=", "customer").status == 404);
 }
 
+TEST_CASE_FIXTURE(Fixture, "before the first snapshot nothing is said to be unknown, but to who may not see it") {
+    Census empty;
+    Router started(empty, gate, facts, {}, "life");
+    const auto status_for = [&](const char* target, const char* token) {
+        return std::get<Reply>(started.handle(kNow, request(target, token))).status;
+    };
+    for (const char* target : {"/api/v1/customers/acme", "/api/v1/customers/acme/peers/p"}) {
+        CHECK(status_for(target, "operator") == 503);
+        CHECK(status_for(target, "customer") == 503);
+    }
+    CHECK(status_for("/api/v1/customers/globex", "customer") == 404);
+    empty.apply_snapshot(kNow, round_of({"globex"}));
+    CHECK(status_for("/api/v1/customers/acme", "operator") == 404);
+}
+
 TEST_CASE_FIXTURE(Fixture, "who may see an id reads nothing of another company that had it; who sees all does") {
     SnapshotRound round = round_of({"acme", "globex"});
     ipc::PeerSnapshot& peer = round.customers[0].peers[0];
