@@ -13,7 +13,7 @@ from tests.lab.town import STACK4
 def heard(scene):
     """What each of the five says: is all well, and what is not."""
     said = scene.warren.ctl("--json", "status", check=False)
-    status, overview = json.loads(said.stdout), scene.get("/api/v1/overview").json()
+    status, overview = json.loads(said.stdout), scene.view("/api/v1/overview")
     ready, metrics = scene.get("/readyz"), scene.get("/metrics").body.decode()
     return {"exit": said.returncode, "vpnctl": [each["kind"] for each in status["findings"]],
             "verdicts": {status["verdict"], overview["verdict"]},
@@ -55,7 +55,7 @@ def test_a_customer_whose_file_has_errors_is_listed_as_not_served(scene, initech
     assert scene.warren.apply(check=False).returncode == 1
     reason, = all_agree(scene, ["customer_not_served"], 503)["reasons"]
     assert "initech" in reason and "initech.toml:" in reason
-    row, = scene.get("/api/v1/customers?state=unserved").json()["items"]
+    row, = scene.view("/api/v1/customers?state=unserved")["items"]
     assert row["id"] == "initech"
     shown = scene.warren.ctl("status", "initech", check=False)
     assert shown.returncode == 1 and "Customer initech is not served: " in shown.stdout and not shown.stderr

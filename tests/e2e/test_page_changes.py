@@ -31,7 +31,8 @@ class Desk(scenery.Town):
                                   input=PASSWORD + "\n")
         self.token = self.warren.configure("token", "add", "robot", "operator").stdout.strip()
         netlab.wait_until(lambda: self.page.ask("/api/v1/session", token=self.token).status == 200, 20)
-        netlab.wait_until(lambda: self.page.ask("/readyz", token=self.token).status == 200, 20)
+        netlab.wait_until(lambda: self.page.ask("/api/v1/customers/globex", token=self.token).status == 200, 20,
+                          "the page shows the customers")
 
     def session(self, user):
         return netlab.wait_until(lambda: self.page.login(user, PASSWORD).cookie(), 20, f"{user} logs in")
@@ -46,7 +47,7 @@ class Desk(scenery.Town):
         return self.page.ask(f"/api/v1/{path}", "POST", cookie=cookie, body=body)
 
     def get(self, path):
-        return self.page.ask(f"/api/v1/{path}", token=self.token).json()
+        return self.page.view(f"/api/v1/{path}", token=self.token)
 
     def ctl(self, *arguments, check=True):
         return self.hub.run(f"{self.warren.bin}/vpnctl", "--run-dir", self.warren.run_dir, "--config",

@@ -29,7 +29,7 @@ def connections(scene):
 
 
 def shown(scene, query=""):
-    return scene.get(f"/api/v1/customers/{OWN}/connections{query}").json()["items"]
+    return scene.view(f"/api/v1/customers/{OWN}/connections{query}")["items"]
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer", "customer"])
@@ -51,9 +51,9 @@ def test_the_page_says_of_each_connection_what_vpnctl_says(scene):
     assert rows["steyr"]["state"] == "listening" and rows["steyr"]["remote_identity"] == "steyr@acme.example"
     assert rows["wels"]["state"] == "unserved" and rows["wels"]["reason"] == WHY
     assert f"{OWN}/wels is not served: {WHY}\n" in scene.warren.ctl("ipsec", OWN, "wels", "--why").stdout
-    customer = conforms(scene.get(f"/api/v1/customers/{OWN}").json(), "CustomerDetail")
+    customer = conforms(scene.view(f"/api/v1/customers/{OWN}"), "CustomerDetail")
     assert customer["connections"] == {"total": 2, "up": 0, "connecting": 0, "down": 0, "listening": 1, "unserved": 1}
-    alarms = conforms(scene.get("/api/v1/overview").json(), "Overview")["alarms"]
+    alarms = conforms(scene.view("/api/v1/overview"), "Overview")["alarms"]
     assert [(one["kind"], one["customer"]) for one in alarms] == [("connection_unserved", OWN)]
     assert scene.get("/readyz").status == 200
 

@@ -43,7 +43,7 @@ def test_idle_connections_from_four_addresses_keep_nobody_out(scene, many_descri
             for _ in range(300):
                 with contextlib.suppress(OSError):
                     stack.enter_context(attacker.connect(5))
-        assert scene.get("/api/v1/system").json()["statusd"]["connections"] < 300
+        assert scene.view("/api/v1/system")["statusd"]["connections"] < 300
         for _ in range(20):
             assert scene.get("/api/v1/overview").status == 200
         assert scene.page.login("operator", PASSWORD).status == 200
@@ -84,7 +84,7 @@ def test_logins_with_made_up_names_do_not_delay_a_right_password(scene):
 
 def test_logins_beyond_those_that_may_wait_get_503_and_those_that_go_away_make_room(scene):
     def request(number):
-        body = b'{"user": "nobody-%d", "password": "guess"}' % number
+        body = b'{"user": "stranger-%d", "password": "guess"}' % number
         return (b"POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nOrigin: https://localhost\r\n"
                 b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
@@ -104,7 +104,7 @@ def test_logins_beyond_those_that_may_wait_get_503_and_those_that_go_away_make_r
         for sock in third:
             sock.close()
         late = stack.enter_context(client(scene, "127.0.3.3").tls(60))
-        assert scene.page.login("nobody-30", "guess", sock=late).status == 401
+        assert scene.page.login("stranger-30", "guess", sock=late).status == 401
         assert statuses(first) == [401] * 5
         assert statuses(second) == [401] * 4 + [503]
 

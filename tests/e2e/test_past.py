@@ -59,7 +59,7 @@ def test_events_survive_a_killed_statusd(past):
     restart(past)
     after = events(past, OWN)
     assert [row["id"] for row in before] == [row["id"] for row in after if row["id"] <= before[0]["id"]]
-    by_page = past.get(f"/api/v1/events?customer={OWN}").json()["items"]
+    by_page = past.view(f"/api/v1/events?customer={OWN}")["items"]
     assert by_page[-1]["id"] == before[-1]["id"], "the page has them too"
 
 
@@ -102,7 +102,7 @@ def test_an_outage_has_a_begin_an_end_and_a_cause(past):
     assert graz["began"] <= graz["ended"] and 0 <= graz["seconds"] < 120
     assert past.warren.ctl("outages", OWN).stdout.splitlines()[0].split()[:3] == ["BEGAN", "ENDED", "LENGTH"]
     assert ctl(past, "outages", FOREIGN)["outages"] == []
-    assert past.get(f"/api/v1/customers/{OWN}/outages", "customer").json()["items"] == rows
+    assert past.view(f"/api/v1/customers/{OWN}/outages", "customer")["items"] == rows
     assert past.get(f"/api/v1/customers/{FOREIGN}/outages", "customer").status == 404
 
 
@@ -123,9 +123,9 @@ def test_find_says_whose_something_is(past):
     assert {row["customer"] for row in ctl(past, "find", "10.0.1.7")["found"]} == {OWN}, "an address in a network"
     assert past.office.place.ipv4 in past.warren.ctl("find", past.office.place.ipv4).stdout
     assert past.warren.ctl("find", "nowhere", check=False).returncode == 1
-    assert {row["customer"] for row in past.get("/api/v1/find?text=graz", "customer").json()["items"]} == {OWN}
-    assert past.get("/api/v1/find?text=other").json()["items"], "an operator finds it"
-    assert not past.get("/api/v1/find?text=other", "customer").json()["items"], "another customer does not"
+    assert {row["customer"] for row in past.view("/api/v1/find?text=graz", "customer")["items"]} == {OWN}
+    assert past.view("/api/v1/find?text=other")["items"], "an operator finds it"
+    assert not past.view("/api/v1/find?text=other", "customer")["items"], "another customer does not"
 
 
 def test_top_shows_who_uses_what(past):
@@ -145,16 +145,16 @@ def test_customers_and_peers_that_are_down(past):
 
 def test_a_new_company_under_the_id_reads_nothing_of_the_former(past):
     before = past.warren.customers[OWN]
-    assert past.get(f"/api/v1/events?customer={OWN}", "customer").json()["items"]
+    assert past.view(f"/api/v1/events?customer={OWN}", "customer")["items"]
     _, stranger = past.town.raw_peer("stranger")
     written(past)
     past.warren.put(type(before)(OWN, [f"{STACK4}/24"], [stranger], name="Another company"))
-    netlab.wait_until(lambda: past.get(f"/api/v1/customers/{OWN}").json()["name"] == "Another company", 20)
+    netlab.wait_until(lambda: past.view(f"/api/v1/customers/{OWN}")["name"] == "Another company", 20)
     written(past)
     restart(past)
-    own = past.get(f"/api/v1/events?customer={OWN}", "customer").json()["items"]
+    own = past.view(f"/api/v1/events?customer={OWN}", "customer")["items"]
     assert not [row for row in own if row["peer"] in ("graz", "idle")], own
-    assert not past.get(f"/api/v1/customers/{OWN}/outages", "customer").json()["items"]
+    assert not past.view(f"/api/v1/customers/{OWN}/outages", "customer")["items"]
     assert [row for row in events(past, OWN) if row["peer"] == "graz"], "an operator reads it"
 
 
@@ -170,7 +170,7 @@ def test_a_broken_database_is_set_aside_and_named(past):
     assert f"{state}/past.db.broken" in line and os.path.exists(f"{state}/past.db.broken")
     netlab.wait_until(lambda: past.log("past_opened"), 20, "a new one is open")
     netlab.wait_until(lambda: past.get("/readyz").status == 200, 20)
-    netlab.wait_until(lambda: past.get("/api/v1/events").json()["items"], 10)
+    netlab.wait_until(lambda: past.view("/api/v1/events")["items"], 10)
     written(past)
     # A second one within ten minutes is not believed: a statusd that is not itself any more could wear out the disk.
     open(f"{state}/past.db-wal", "wb").close()
@@ -180,7 +180,7 @@ def test_a_broken_database_is_set_aside_and_named(past):
     netlab.wait_until(lambda: past.log("past_not_written"), 20, "it is said")
     assert len(past.log("past_set_aside")) == 1
     netlab.wait_until(lambda: past.get("/readyz").status == 200, 20, "all else goes on")
-    assert past.get("/api/v1/events").json()["items"]
+    assert past.view("/api/v1/events")["items"]
 
 
 def test_a_client_that_does_not_read_costs_nobody_anything(past):
@@ -227,7 +227,7 @@ def test_a_full_disk_is_said_and_what_happens_now_is_shown(past, small_disk):
     past.warren.ctl("apply", check=False)  # its history cannot be kept either
     netlab.wait_until(lambda: "suspended" in kinds(past, FOREIGN), 20, "it is shown all the same")
     netlab.wait_until(lambda: past.log("past_not_written"), 20, "the log says it")
-    alarms = past.get("/api/v1/overview").json()["alarms"]
+    alarms = past.view("/api/v1/overview")["alarms"]
     assert [one for one in alarms if "Nothing is kept" in one["sentence"]], alarms
     assert b"warren_past_kept 0" in past.get("/metrics").body
     os.unlink(f"{small_disk}/filler")

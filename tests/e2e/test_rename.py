@@ -197,7 +197,7 @@ def test_a_stackd_that_is_killed_in_the_middle_of_a_rename_finds_its_way(town, v
 def test_who_may_see_the_old_name_does_not_see_the_new_one(scene):
     own = scene.warren.customers[OWN]
     other = "initech"
-    before = scene.get(f"/api/v1/events?customer={OWN}&limit=500").json()["items"]
+    before = scene.view(f"/api/v1/events?customer={OWN}&limit=500")["items"]
     rename(scene.warren, (own, other))
     said = scene.warren.ctl("apply").stdout
     assert f"users and tokens of customer {OWN} do not see {other}" in said
@@ -207,18 +207,18 @@ def test_who_may_see_the_old_name_does_not_see_the_new_one(scene):
         for path in (f"customers/{other}", f"events?customer={other}", f"events?customer={OWN}"):
             assert scene.get(f"/api/v1/{path}", "customer").status == 404
         assert other not in scene.get("/api/v1/customers", "customer").body.decode()
-        events = scene.get(f"/api/v1/events?customer={other}&limit=500").json()["items"]
+        events = scene.view(f"/api/v1/events?customer={other}&limit=500")["items"]
         known = {event["id"] for event in before}
         assert known <= {event["id"] for event in events}  # they went along
         kinds = [event["kind"] for event in events if event["id"] not in known]
         assert kinds.count("renamed") == 1 and not {"added", "removed"} & set(kinds)
-        assert scene.get(f"/api/v1/customers/{other}/peers/graz").json()["state"] == "online"
+        assert scene.view(f"/api/v1/customers/{other}/peers/graz")["state"] == "online"
         assert FOREIGN in scene.get("/api/v1/customers").body.decode()
     finally:
         rename(scene.warren, (own, OWN))
         scene.warren.ctl("apply")
     netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{OWN}").status == 200, 20, "the page has the old id again")
-    again = scene.get(f"/api/v1/events?customer={OWN}&limit=500").json()["items"]
+    again = scene.view(f"/api/v1/events?customer={OWN}&limit=500")["items"]
     assert {event["id"] for event in events} < {event["id"] for event in again}
 
 
@@ -229,13 +229,12 @@ def test_events_go_along_when_two_customers_swap_ids_and_a_peer_is_disabled_in_t
     def events(customer, role="operator"):
         path = f"/api/v1/events?customer={customer}&limit=500"
         # Who may not see all is refused until it is on the disk whose an id is now.
-        netlab.wait_until(lambda: scene.get(path, role).status != 503, 20, "it is known whose the events are")
-        return {event["id"]: event for event in scene.get(path, role).json()["items"]}
+        return {event["id"]: event for event in scene.view(path, role)["items"]}
 
     def is_swapped():
         """Whichever ids the page has by now, what it tells of a stack is of the customer whose tunnels it shows."""
         for customer in (OWN, FOREIGN):
-            shown = scene.get(f"/api/v1/customers/{customer}").json()
+            shown = scene.view(f"/api/v1/customers/{customer}")
             is_own = any(route["peer"] == "graz" for route in shown["routes"])
             assert shown["disabled_peers"] == [] or is_own and shown["disabled_peers"] == [idle.name]
         return scene.get(f"/api/v1/customers/{own.id}/peers/graz").status == 200
@@ -250,7 +249,7 @@ def test_events_go_along_when_two_customers_swap_ids_and_a_peer_is_disabled_in_t
     before = events(OWN), events(FOREIGN)
     swap(False)
     try:
-        netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{own.id}").json()["disabled_peers"] == [idle.name], 20,
+        netlab.wait_until(lambda: scene.view(f"/api/v1/customers/{own.id}")["disabled_peers"] == [idle.name], 20,
                           "the page tells of the disabled peer")
         after = events(FOREIGN), events(OWN)
         for known, now in zip(before, after):

@@ -73,22 +73,22 @@ def test_every_path_of_the_contract_is_tested():
 
 
 def test_the_page_shows_the_same_as_vpnctl(scene):
-    netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{OWN}/peers/graz").json()["state"] == "online", 10,
+    netlab.wait_until(lambda: scene.view(f"/api/v1/customers/{OWN}/peers/graz")["state"] == "online", 10,
                       "the peer is shown online")
-    shown = scene.get(f"/api/v1/customers/{OWN}/peers/graz").json()
+    shown = scene.view(f"/api/v1/customers/{OWN}/peers/graz")
     truth = scene.warren.peer(OWN, "graz")
     assert shown["state"] == truth["state"] == "online"
     assert shown["public_key"] == truth["public_key"] and shown["endpoint"] == truth["endpoint"]
-    idle = scene.get(f"/api/v1/customers/{OWN}/peers/idle").json()
+    idle = scene.view(f"/api/v1/customers/{OWN}/peers/idle")
     assert idle["state"] == "never" and idle["last_handshake"] is None and idle["endpoint"] is None
-    assert scene.get(f"/api/v1/customers/{OWN}").json()["state"] == "up"
-    assert scene.get("/api/v1/system").json()["certificate"]["fingerprint_sha256"] == scene.page.fingerprint()
+    assert scene.view(f"/api/v1/customers/{OWN}")["state"] == "up"
+    assert scene.view("/api/v1/system")["certificate"]["fingerprint_sha256"] == scene.page.fingerprint()
     assert scene.warren.configure("web", "fingerprint").stdout.strip() == scene.page.fingerprint()
 
 
 def busiest(scene, whose):
     """The highest rate in a time series; 0 without one."""
-    rates = scene.get(f"/api/v1/customers/{whose}/timeseries").json()["rx_bits_per_second"]
+    rates = scene.view(f"/api/v1/customers/{whose}/timeseries")["rx_bits_per_second"]
     return max(filter(None, rates), default=0)
 
 
@@ -96,8 +96,8 @@ def test_traffic_moves_the_rates_and_the_series(scene):
     scene.office.ping(STACK4, "-c", "200", "-i", "0.02", "-s", "1000", timeout=20)
     netlab.wait_until(lambda: busiest(scene, OWN) > 10_000, 10, "the series shows the traffic")
     assert busiest(scene, f"{OWN}/peers/graz") > 10_000
-    assert max(filter(None, scene.get("/api/v1/timeseries").json()["rx_bits_per_second"])) > 10_000
-    assert not any(scene.get(f"/api/v1/customers/{FOREIGN}/timeseries").json()["rx_bits_per_second"])
+    assert max(filter(None, scene.view("/api/v1/timeseries")["rx_bits_per_second"])) > 10_000
+    assert not any(scene.view(f"/api/v1/customers/{FOREIGN}/timeseries")["rx_bits_per_second"])
 
 
 @pytest.mark.parametrize("query, ids", [
@@ -105,7 +105,7 @@ def test_traffic_moves_the_rates_and_the_series(scene):
     ("limit=1&offset=1", [FOREIGN]), ("state=up", [OWN]), ("state=never", [FOREIGN]),
     ("sort=peers&order=desc", [OWN, FOREIGN])])
 def test_lists_are_searched_sorted_and_paged(scene, query, ids):
-    assert [row["id"] for row in scene.get(f"/api/v1/customers?{query}").json()["items"]] == ids
+    assert [row["id"] for row in scene.view(f"/api/v1/customers?{query}")["items"]] == ids
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "limit=-1", "offset=99999999999999999999",
@@ -125,7 +125,7 @@ def test_metrics_are_what_promtool_accepts(scene):
                  "wireguard_peer_transmit_bytes_total"):
         assert re.search(rf'^{name}{{customer="{OWN}",peer="graz"}} [1-9]\d+$', text, re.MULTILINE), name
     assert FOREIGN in text
-    workers = len(scene.get("/api/v1/system").json()["vpnd"]["workers"])
+    workers = len(scene.view("/api/v1/system")["vpnd"]["workers"])
     assert re.findall(r'^warren_worker_cpu_seconds_total{worker="(\d+)"} \d', text,
                       re.MULTILINE) == [str(each) for each in range(workers)]
     assert float(re.search(r"^warren_vpnd_cpu_seconds_total (\S+)$", text, re.MULTILINE)[1]) > 0
@@ -134,14 +134,14 @@ def test_metrics_are_what_promtool_accepts(scene):
 def test_the_system_page_shows_the_resources_that_vpnd_uses(scene):
     with open(f"/proc/{scene.warren.vpnd()}/statm") as file:
         resident = int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
-    shown = scene.get("/api/v1/system").json()["vpnd"]
+    shown = scene.view("/api/v1/system")["vpnd"]
     assert resident / 2 < shown["memory_bytes"] < resident * 2
     assert [each["worker"] for each in shown["workers"]] == list(range(len(scene.warren.json("counters")["workers"])))
     assert sum(each["cpu_seconds"] for each in shown["workers"]) <= shown["cpu_seconds"] + 0.01 * len(shown["workers"])
     scene.office.ping(STACK4, "-f", "-c", "2000", "-s", "1000")
-    netlab.wait_until(lambda: scene.get("/api/v1/system").json()["vpnd"]["cpu_seconds"] > shown["cpu_seconds"], 10,
+    netlab.wait_until(lambda: scene.view("/api/v1/system")["vpnd"]["cpu_seconds"] > shown["cpu_seconds"], 10,
                       "the traffic took CPU time")
-    assert 0 <= scene.get("/api/v1/system").json()["vpnd"]["cpu_share"] <= os.cpu_count()
+    assert 0 <= scene.view("/api/v1/system")["vpnd"]["cpu_share"] <= os.cpu_count()
 
 
 # --- permissions ------------------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_a_customer_sees_only_itself_in_every_list(scene):
     for path in ("/api/v1/customers", "/api/v1/overview", "/api/v1/events?limit=500", "/metrics", "/api/v1/session"):
         text = scene.get(path, "customer").body.decode()
         assert FOREIGN not in text and "other" not in text.replace("other way", ""), path
-    assert scene.get("/api/v1/overview", "customer").json()["customers"]["total"] == 1
+    assert scene.view("/api/v1/overview", "customer")["customers"]["total"] == 1
     assert "warren_vpnd_up" not in scene.get("/metrics", "customer").body.decode()
 
 
@@ -216,7 +216,7 @@ def test_refused_senders_are_shown_to_those_whom_they_concern_and_named_in_the_l
         return {names[row["from"].rpartition(":")[0]]: row for row in rows if row["from"].rpartition(":")[0] in names}
 
     shown = netlab.wait_until(
-        lambda: len(found := of(scene.get("/api/v1/system", "viewer").json()["refused"])) == 4 and found, 20,
+        lambda: len(found := of(scene.view("/api/v1/system", "viewer")["refused"])) == 4 and found, 20,
         "all are on the System page")
     assert {name: row["reason"] for name, row in shown.items()} == {
         "stranger": "unknown_peer", "lost": "bad_mac1", "pretender": "bad_initiation", "impostor": "bad_initiation"}
@@ -224,12 +224,12 @@ def test_refused_senders_are_shown_to_those_whom_they_concern_and_named_in_the_l
         "stranger": (None, None), "lost": (None, None), "pretender": (OWN, "idle"), "impostor": (FOREIGN, "other")}
     assert shown["stranger"]["key_begins"] == senders["stranger"].key.public[:8] and shown["lost"]["key_begins"] is None
     assert shown["pretender"]["key_begins"] == scene.idle.key.public[:8]
-    conforms(scene.get("/api/v1/system").json(), "System")
+    conforms(scene.view("/api/v1/system"), "System")
 
-    own = scene.get(f"/api/v1/customers/{OWN}", "customer").json()
+    own = scene.view(f"/api/v1/customers/{OWN}", "customer")
     conforms(own, "CustomerDetail")
     assert set(of(own["refused"])) == {"pretender"} and len(own["refused"]) == 1
-    assert set(of(scene.get(f"/api/v1/customers/{FOREIGN}").json()["refused"])) == {"impostor"}
+    assert set(of(scene.view(f"/api/v1/customers/{FOREIGN}")["refused"])) == {"impostor"}
     assert set(of(scene.warren.json("drops")["refused"])) == set(senders)
     for path in ("/api/v1/overview", "/api/v1/customers", "/api/v1/events?limit=500", "/metrics"):
         text = scene.get(path, "customer").body.decode()
@@ -246,13 +246,13 @@ def test_refused_senders_are_shown_to_those_whom_they_concern_and_named_in_the_l
     assert f"key={senders['stranger'].key.public[:8]}" in told["stranger"][0].replace('"', "")
     senders["stranger"].send(senders["stranger"].initiation().message)
     netlab.wait_until(
-        lambda: of(scene.get("/api/v1/system").json()["refused"])["stranger"]["messages"] == 2, 20, "it is counted")
+        lambda: of(scene.view("/api/v1/system")["refused"])["stranger"]["messages"] == 2, 20, "it is counted")
     assert len(lines()["stranger"]) == 1, "a sender is named again after an hour only"
 
 
 def test_only_an_operator_sees_the_users(scene):
-    assert scene.get("/api/v1/system", "operator").json()["users_file"] == {"users": 3, "tokens": 3, "error": None}
-    assert scene.get("/api/v1/system", "viewer").json()["users_file"] is None
+    assert scene.view("/api/v1/system", "operator")["users_file"] == {"users": 3, "tokens": 3, "error": None}
+    assert scene.view("/api/v1/system", "viewer")["users_file"] is None
 
 
 # --- logging in -------------------------------------------------------------------------------------------------------
@@ -349,18 +349,18 @@ def test_a_users_file_with_an_error_changes_nothing_and_is_shown(scene):
         with open(path, "w") as file:
             file.write(before + "\n[[user]]\nname = 1\n")
         scene.warren.apply(check=False)
-        shown = netlab.wait_until(lambda: scene.get("/api/v1/system").json()["users_file"]["error"], 10,
+        shown = netlab.wait_until(lambda: scene.view("/api/v1/system")["users_file"]["error"], 10,
                                   "the error is shown")
         assert "users.toml:" in shown and scene.log("users_rejected")
         assert scene.get("/api/v1/session", "customer").status == 200
-        assert "users_file_invalid" in [alarm["kind"] for alarm in scene.get("/api/v1/overview").json()["alarms"]]
+        assert "users_file_invalid" in [alarm["kind"] for alarm in scene.view("/api/v1/overview")["alarms"]]
         assert scene.warren.configure("user", "add", "more", "viewer", input=PASSWORD + "\n",
                                       check=False).returncode == 4
     finally:
         with open(path, "w") as file:
             file.write(before)
         scene.warren.apply()
-    netlab.wait_until(lambda: scene.get("/api/v1/system").json()["users_file"]["error"] is None, 10)
+    netlab.wait_until(lambda: scene.view("/api/v1/system")["users_file"]["error"] is None, 10)
 
 
 # --- events and streams -----------------------------------------------------------------------------------------------
@@ -414,10 +414,10 @@ def test_added_and_removed_customers_are_events(scene):
     netlab.wait_until(lambda: scene.get("/api/v1/customers/initech").status == 200, 10, "a new customer is shown")
     scene.warren.remove("initech")
     netlab.wait_until(lambda: scene.get("/api/v1/customers/initech").status == 404, 10, "a removed customer is gone")
-    kinds = [event["kind"] for event in scene.get("/api/v1/events?customer=initech").json()["items"]]
+    kinds = [event["kind"] for event in scene.view("/api/v1/events?customer=initech")["items"]]
     assert kinds == ["removed", "added"]
     assert "online" in [event["kind"]
-                        for event in scene.get(f"/api/v1/events?customer={OWN}&peer=graz").json()["items"]]
+                        for event in scene.view(f"/api/v1/events?customer={OWN}&peer=graz")["items"]]
 
 
 def test_a_customer_has_its_lan_its_static_routes_and_its_disabled_peers(scene):
@@ -438,7 +438,7 @@ def test_a_customer_has_its_lan_its_static_routes_and_its_disabled_peers(scene):
         netlab.wait_until(lambda: shown() == {
             "stack_complete": True, "lan": lan, "static_routes": [{"to": "10.9.0.0/16", "via": "192.168.7.254"}],
             "disabled_peers": [peer.name]}, 10, "the stack of a new customer is shown")
-        conforms(scene.get("/api/v1/customers/initech").json(), "CustomerDetail")
+        conforms(scene.view("/api/v1/customers/initech"), "CustomerDetail")
         assert f"\ndisabled    {peer.name}\n" in scene.warren.ctl("status", "initech", check=False).stdout
         for asked in (["initech"], []):
             status = json.loads(scene.warren.ctl("status", *asked, "--json", check=False).stdout)

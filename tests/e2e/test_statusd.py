@@ -84,9 +84,9 @@ def test_a_stopped_statusd_costs_no_packet_and_continues(scene):
 def test_the_page_reports_a_crash_of_vpnd_and_recovers(scene):
     os.kill(scene.warren.vpnd(), signal.SIGKILL)
     scene.office.connect(timeout=60)
-    netlab.wait_until(lambda: scene.get(f"/api/v1/customers/{OWN}/peers/graz").json()["state"] == "online", 20)
+    netlab.wait_until(lambda: scene.view(f"/api/v1/customers/{OWN}/peers/graz")["state"] == "online", 20)
     netlab.wait_until(lambda: "vpnd_started" in [event["kind"]
-                                                 for event in scene.get("/api/v1/events").json()["items"]], 20)
+                                                 for event in scene.view("/api/v1/events")["items"]], 20)
 
 
 @pytest.mark.slow
@@ -174,7 +174,7 @@ def narrow_tls(scene):
 @pytest.mark.losses
 @pytest.mark.slow
 def test_a_viewer_that_does_not_read_is_dropped_and_others_continue(scene):
-    viewers = lambda: scene.get("/api/v1/system").json()["statusd"]["viewers"]
+    viewers = lambda: scene.view("/api/v1/system")["statusd"]["viewers"]
     before = viewers()
     scene.town.hub.sysctl("net.ipv4.tcp_wmem", "4096 4096 4096")
     request = f"GET /api/v1/events?customer={OWN} HTTP/1.1\r\nHost: {LISTEN}\r\nAccept: text/event-stream\r\n"
@@ -206,21 +206,21 @@ def test_a_client_that_does_not_read_answers_is_dropped(scene):
     with contextlib.suppress(OSError):
         for _ in range(3000):  # pipelined: far more answers than the kernel's buffers hold
             sock.sendall(request)
-    netlab.wait_until(lambda: scene.get("/api/v1/system").json()["statusd"]["connections"] <= 2, 60,
+    netlab.wait_until(lambda: scene.view("/api/v1/system")["statusd"]["connections"] <= 2, 60,
                       "the connection is gone")
     sock.close()
 
 
 @pytest.mark.losses
 def test_a_flood_of_connections_leaves_packets_and_vpnctl_alone(scene):
-    memory = scene.get("/api/v1/system").json()["statusd"]["memory_bytes"]
+    memory = scene.view("/api/v1/system")["statusd"]["memory_bytes"]
     with no_packet_is_lost(scene), contextlib.ExitStack() as stack:
         for _ in range(600):
             with contextlib.suppress(OSError):
                 stack.enter_context(scene.page.connect(2))
         assert scene.warren.status()["customers"]
     netlab.wait_until(lambda: is_up(scene), 30, "the page is there again")
-    assert scene.get("/api/v1/system").json()["statusd"]["memory_bytes"] < memory + 100_000_000
+    assert scene.view("/api/v1/system")["statusd"]["memory_bytes"] < memory + 100_000_000
 
 
 def test_a_flood_of_logins_is_bounded(scene):

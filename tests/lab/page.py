@@ -7,6 +7,8 @@ import socket
 import ssl
 from dataclasses import dataclass
 
+from . import netlab
+
 COOKIE = "__Host-warren"
 DEVICE = "__Host-warren-device"
 
@@ -103,6 +105,14 @@ class Page:
         finally:
             if sock is None:
                 connection.close()
+
+    def view(self, path, **more):
+        """What a GET answers; asked again while the page says that it cannot tell yet (503, as after its start)."""
+        answer = netlab.wait_until(lambda: (one := self.ask(path, **more)).status != 503 and one, 20,
+                                   f"{path} can be told")
+        if answer.status != 200:
+            raise netlab.LabError(f"{path}: {answer.status} {answer.body[:500]}")
+        return answer.json()
 
     def login(self, user, password, **more):
         return self.ask("/api/v1/login", "POST", body={"user": user, "password": password}, **more)

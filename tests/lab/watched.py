@@ -35,6 +35,9 @@ class Scene:
     def get(self, path, role="operator", **more):
         return self.page.ask(path, token=self.tokens.get(role), **more)
 
+    def view(self, path, role="operator"):
+        return self.page.view(path, token=self.tokens[role])
+
     def statusd(self):
         return netlab.wait_until(lambda: self.warren.children("statusd"), 10, "a statusd runs")[0]
 
