@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/log.h"
 #include "base/printable.h"
 #include "base/utc_text.h"
 #include "ipc/service_facts.h"
@@ -28,6 +29,27 @@ std::string_view without_prefix(std::string_view line) {
 }
 
 }  // namespace
+
+void ServiceTable::complain(Service& service, Now now, const std::string& state, const std::string& problem) {
+    if (service.problem != problem)
+        log(LogLevel::kError, "service_failed",
+            {{"customer", service.customer}, {"service", std::string(name_of(service.kind))}, {"reason", problem}});
+    if (service.state != state && !service.process) service.since = now.wall;
+    if (!service.process) service.state = state;
+    service.problem = problem;
+}
+
+void ServiceTable::fail_check(Service& service, Now now, const std::string& state, const std::string& problem,
+                              Duration pause) {
+    complain(service, now, state, problem);
+    service.check_at = now.instant + pause;
+}
+
+void ServiceTable::fail_start(Service& service, Now now, const std::string& state, const std::string& problem,
+                              Duration pause) {
+    complain(service, now, state, problem);
+    service.start_at = now.instant + pause;
+}
 
 // --- logs ----------------------------------------------------------------------------------------
 

@@ -39,7 +39,12 @@ constexpr Duration kMaxPause = seconds(60);
 constexpr Duration kMissingPause = seconds(10);  // before a program or a user is looked for again
 constexpr Duration kStopPatience = seconds(3);
 constexpr Duration kCheckPatience = seconds(10);
-constexpr Duration kCheckPause = seconds(10);  // before a check that was killed is made again
+constexpr Duration kCheckPause = seconds(10);  // before a check that was killed is made again; doubled each time
+constexpr Duration kMaxCheckPause = std::chrono::minutes(10);
+// After an upgrade, how many are without their program at once, and how long one has to run before the next one.
+constexpr std::size_t kReplacedAtOnce = 2;
+constexpr Duration kReplacementRuns = seconds(2);
+constexpr unsigned kReplacementTries = 3;  // one that does not run holds up nobody for ever
 // A program reads its file, then attends to signals, and is the first one in its process namespace: until it attends,
 // a SIGHUP has no effect.
 constexpr Duration kAttends = seconds(5);
@@ -272,7 +277,7 @@ Instant ServiceTable::deadline_of(const Service& service) {
 
 Instant ServiceTable::next_deadline(Instant now) const {
     if (has_more_) return now;
-    Instant next = outputs_.valid() && now < read_at_ ? read_at_ : kNever;
+    Instant next = std::min(outputs_.valid() && now < read_at_ ? read_at_ : kNever, replace_at_);
     for (const auto& [name, service] : services_) next = std::min(next, deadline_of(service));
     return next;
 }
@@ -283,7 +288,13 @@ void ServiceTable::run(Now now) {
     std::array<epoll_event, kEvents> ready{};
     const int count = ::epoll_wait(ended_.get(), ready.data(), static_cast<int>(ready.size()), 0);
     // Those that ended, and what has waited for its time. Others have nothing to do.
-    const bool all = std::exchange(has_more_, false) || count > 0;
+    const bool may_replace = now.instant >= replace_at_;
+    if (may_replace) replace_at_ = kNever;
+    const bool all = std::exchange(has_more_, false) || count > 0 || may_replace;
+    if (all)
+        replaced_ = static_cast<std::size_t>(std::count_if(services_.begin(), services_.end(), [now](const auto& each) {
+            return is_being_replaced(each.second, now.instant);
+        }));
     for (auto it = services_.begin(); it != services_.end();) {
         if (!all && deadline_of(it->second) > now.instant) {
             ++it;
@@ -320,11 +331,13 @@ bool ServiceTable::step(Entry& entry, Now now) {
     }
     if (service.process && !service.is_stopping && service.started_with != begin_of(service)) begin_stop(service, now);
     if (service.process && !service.is_stopping && is_outdated(service)) {
-        // Few at a time: an upgrade concerns all customers.
-        if (starts_left_ == 0) {
-            has_more_ = true;
+        // Few at a time, since an upgrade concerns all customers, and none while it is not known that it runs.
+        if (replaced_ >= kReplacedAtOnce) {
+            replace_at_ = std::min(replace_at_, now.instant + kReplacementRuns);
         } else {
-            --starts_left_;
+            ++replaced_;
+            service.is_replaced = true;
+            service.quick_deaths = 0;
             begin_stop(service, now);
         }
     }
@@ -351,25 +364,9 @@ bool ServiceTable::is_outdated(const Service& service) const {
            service.program != installed->second;
 }
 
-void ServiceTable::complain(Service& service, Now now, const std::string& state, const std::string& problem) {
-    if (service.problem != problem)
-        log(LogLevel::kError, "service_failed",
-            {{"customer", service.customer}, {"service", std::string(name_of(service.kind))}, {"reason", problem}});
-    if (service.state != state && !service.process) service.since = now.wall;
-    if (!service.process) service.state = state;
-    service.problem = problem;
-}
-
-void ServiceTable::fail_check(Service& service, Now now, const std::string& state, const std::string& problem,
-                              Duration pause) {
-    complain(service, now, state, problem);
-    service.check_at = now.instant + pause;
-}
-
-void ServiceTable::fail_start(Service& service, Now now, const std::string& state, const std::string& problem,
-                              Duration pause) {
-    complain(service, now, state, problem);
-    service.start_at = now.instant + pause;
+bool ServiceTable::is_being_replaced(const Service& service, Instant now) {
+    if (!service.is_replaced || !service.wanted || service.quick_deaths >= kReplacementTries) return false;
+    return !service.process || service.is_stopping || now - service.started_at < kReplacementRuns;
 }
 
 void ServiceTable::begin_check(Entry& entry, Now now) {
@@ -402,10 +399,12 @@ void ServiceTable::settle_check(Entry& entry, Now now) {
     if (!service.wanted || service.checked != service.wanted->text) return;  // another one since
     // Only what it says itself is a refusal. Who killed it, and what for, has nothing to do with the text.
     if (!reason.starts_with("exit status"))
-        return fail_check(service, now, "stopped",
-                          std::string(program_of(service.kind)) + " could not check its configuration (" + reason +
-                              "), which is tried again" + (service.process ? "; the one before stays in force" : ""),
-                          kCheckPause);
+        return fail_check(
+            service, now, "stopped",
+            std::string(program_of(service.kind)) + " could not check its configuration (" + reason +
+                "), which is tried again" + (service.process ? "; the one before stays in force" : ""),
+            std::min<Duration>(kCheckPause * (1U << std::min(service.lost_checks++, 10U)), kMaxCheckPause));
+    service.lost_checks = 0;
     if (reason != "exit status 0") {
         service.refused = service.checked;
         return fail_check(service, now, "refused",
@@ -540,6 +539,7 @@ void ServiceTable::settle_end(Entry& entry, Now now) {
         service.start_at = now.instant;
         return;
     }
+    if (now.instant - service.started_at >= kReplacementRuns) service.is_replaced = false;
     ++service.restarts;
     service.quick_deaths = now.instant - service.started_at < kQuickDeath ? service.quick_deaths + 1 : 1;
     fail_start(service, now, "stopped",

@@ -97,6 +97,7 @@ class ServiceTable {
         std::optional<VpndProcess> process;
         UniqueFd outcome;  // StartedService::outcome
         bool is_stopping = false;
+        bool is_replaced = false;  // by the program that an upgrade installed, which has not yet run for long enough
         Instant kill_at = kNever;
         Instant reload_at = kNever;
         std::optional<VpndProcess> checker;
@@ -104,8 +105,9 @@ class ServiceTable {
         std::string checked;  // text that the checker reads
         Instant checker_until = kNever;
         Instant check_at = kLongAgo;
-        std::string refused;  // text that it did not accept
-        UniqueFd output;      // we read it
+        unsigned lost_checks = 0;  // in a row, that said nothing
+        std::string refused;       // text that it did not accept
+        UniqueFd output;           // we read it
         TokenBucket lines;
         std::string line;  // its begin
         std::uint64_t left_out = 0;
@@ -144,6 +146,8 @@ class ServiceTable {
     [[nodiscard]] static std::string begin_of(const Service& service);
     // An upgrade has replaced its program.
     [[nodiscard]] bool is_outdated(const Service& service) const;
+    // Its replacement is neither known to run nor to fail.
+    [[nodiscard]] static bool is_being_replaced(const Service& service, Instant now);
     // To be tried again `pause` from now.
     void fail_check(Service& service, Now now, const std::string& state, const std::string& problem, Duration pause);
     void fail_start(Service& service, Now now, const std::string& state, const std::string& problem, Duration pause);
@@ -167,6 +171,8 @@ class ServiceTable {
     std::size_t starts_left_ = 0;              // in this run
     bool has_more_ = false;                    // to start
     Instant starts_at_ = kLongAgo;             // none before
+    std::size_t replaced_ = 0;                 // that are being replaced, at the begin of this run
+    Instant replace_at_ = kNever;              // look for more to replace
 };
 
 }  // namespace warren::stacks
