@@ -31,6 +31,7 @@ SysctlFiles SysctlTree::here() {
     if (visits_++ % kVisitsPerInstance == 0) root_ = open_procfs();
     constexpr int kDirectory = O_PATH | O_DIRECTORY | O_CLOEXEC;
     SysctlFiles files;
+    files.refused_ = &refused_;
     files.ipv4_ = UniqueFd(::openat(root_.get(), "sys/net/ipv4", kDirectory));
     files.ipv6_ = UniqueFd(::openat(root_.get(), "sys/net/ipv6", kDirectory));
     return files;
@@ -46,13 +47,17 @@ Status SysctlFiles::write(const Sysctl& sysctl) const {
     if (!file.valid() && errno == ENOENT && sysctl.is_optional) return {};
     if (!file.valid()) return fail_errno("open sysctl " + sysctl.path, errno);
     const ssize_t written = ::write(file.get(), sysctl.value.data(), sysctl.value.size());
-    if (written < 0 && errno == EINVAL && sysctl.is_optional) return {};
+    if (written < 0 && errno == EINVAL && sysctl.is_optional) {
+        refused_->insert(sysctl.path);
+        return {};
+    }
     if (written != static_cast<ssize_t>(sysctl.value.size()))
         return fail_errno("set sysctl " + sysctl.path + "=" + sysctl.value, errno);
     return {};
 }
 
 Result<std::string> SysctlFiles::read(const std::string& path) const {
+    if (refused_->contains(path)) return fail(ErrorCode::kNotFound, "the kernel refuses a value for sysctl " + path);
     const UniqueFd file = open(path, O_RDONLY);
     if (!file.valid()) return fail_errno("open sysctl " + path, errno);
     std::array<char, 64> text;
