@@ -2,6 +2,8 @@
 
 #include <openssl/asn1.h>
 #include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -29,6 +31,8 @@ constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
 struct Free {
     void operator()(BIO* bio) const { BIO_free(bio); }
     void operator()(X509* certificate) const { X509_free(certificate); }
+    void operator()(BIGNUM* number) const { BN_free(number); }
+    void operator()(char* text) const { OPENSSL_free(text); }
 };
 
 using Certificate = std::unique_ptr<X509, Free>;
@@ -54,6 +58,13 @@ std::string subject_of(const X509& certificate) {
     std::array<char, 100> out{};
     (void)X509_NAME_oneline(X509_get_subject_name(&certificate), out.data(), static_cast<int>(out.size()));
     return out.data();
+}
+
+// "5A1F", in hexadecimal. "": it has none that can be told.
+std::string serial_of(const X509& certificate) {
+    const std::unique_ptr<BIGNUM, Free> number(ASN1_INTEGER_to_BN(X509_get0_serialNumber(&certificate), nullptr));
+    const std::unique_ptr<char, Free> text(number == nullptr ? nullptr : BN_bn2hex(number.get()));
+    return text == nullptr ? "" : text.get();
 }
 
 Result<std::string> read_file(int fd, std::size_t most) {
@@ -84,6 +95,7 @@ Result<std::vector<Facts::Certificate>> read_certificates(int fd, std::size_t mo
     std::vector<Facts::Certificate> out;
     std::string_view file;  // its line, of the one before
     std::set<std::string_view> seen;
+    std::set<std::string> names;  // of that file
     std::string_view rest = *content;
     while (!rest.empty()) {
         const auto begin = rest.find(kBegin);
@@ -99,7 +111,10 @@ Result<std::vector<Facts::Certificate>> read_certificates(int fd, std::size_t mo
             const bool is_first = std::exchange(file, head) != head;
             const std::string owner(head.substr(0, space));
             std::string name(head.substr(space + 1));
+            if (is_first) names.clear();
             if (!is_first) name += " (" + subject_of(*certificate) + ")";
+            // A bundle may have the former and the next certificate of one CA.
+            if (!names.insert(name).second) name += " serial " + serial_of(*certificate);
             out.push_back({owner == "-" ? "" : owner, std::move(name), at});
         }
         rest.remove_prefix(end + kEnd.size());

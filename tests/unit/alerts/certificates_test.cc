@@ -41,6 +41,20 @@ constexpr const char* kOld =
     "R3pDq6p2eeevTnhXvWA6i6WJ5eY=\n"
     "-----END CERTIFICATE-----\n";
 
+constexpr const char* kOldRenewed =  // another one of that subject
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIBkjCCATegAwIBAgIUKNU/TaM2JFfYL/P1/enG569uSNkwCgYIKoZIzj0EAwIw\n"
+    "HTENMAsGA1UECgwEVGVzdDEMMAoGA1UEAwwDb2xkMCAXDTI2MTEzMDIzNDEwMloY\n"
+    "DzIxMjYxMTA2MjM0MTAyWjAdMQ0wCwYDVQQKDARUZXN0MQwwCgYDVQQDDANvbGQw\n"
+    "WTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARqtaZ1C1YfLwNIkdRvAMsL+g8LArEv\n"
+    "2CaRZY/n2g1TZHQErJajoLfcrxVDaMspxoUGc5O3qz+TtbtU6yDS/lqco1MwUTAd\n"
+    "BgNVHQ4EFgQUGPbtgu3K7zIz4zizvhmBZq1LGe4wHwYDVR0jBBgwFoAUGPbtgu3K\n"
+    "7zIz4zizvhmBZq1LGe4wDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNJADBG\n"
+    "AiEAxk62VhOAa0tyJiEFB/DGSb/TXMQqr2q+dF6AVpcsiD0CIQCF8pAMa6dVrtqp\n"
+    "5LW7pa6xRRaHJchdvSJ3cA+LATd70A==\n"
+    "-----END CERTIFICATE-----\n";
+constexpr const char* kOldRenewedSerial = "28D53F4DA3362457D82FF3F5FDE9C6E7AF6E48D9";
+
 std::vector<Facts::Certificate> read(const std::string& text) {
     const UniqueFd file(::memfd_create("certificates", MFD_CLOEXEC));
     REQUIRE(::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
@@ -64,6 +78,15 @@ TEST_CASE("of several certificates in one file each is told of, by its subject")
     CHECK(found[2].name == "certs/a.pem");
     CHECK(found[2].customer.empty());
     CHECK(found[3].name == "certs/c.pem");
+}
+
+TEST_CASE("of two certificates of one subject in a bundle each is told of") {
+    const auto found = read(std::string("acme certs/a.pem\n") + kLeaf + "acme certs/a.pem\n" + kOld +
+                            "acme certs/a.pem\n" + kOldRenewed + "- certs/a.pem\n" + kLeaf);
+    REQUIRE(found.size() == 4);
+    CHECK(found[1].name == "certs/a.pem (/O=Test/CN=old)");
+    CHECK(found[2].name == "certs/a.pem (/O=Test/CN=old) serial " + std::string(kOldRenewedSerial));
+    CHECK(found[3].name == "certs/a.pem");
 }
 
 TEST_CASE("a certificate without an end does not end in the past") {
