@@ -14,6 +14,10 @@ bool contains(const std::vector<std::uint64_t>& ids, std::uint64_t id) {
     return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
+std::size_t most_in_batch(Receiver receiver) {
+    return receiver == Receiver::kMail ? Outbox::kMostWaiting : Outbox::kMostInBatch;
+}
+
 }  // namespace
 
 std::string_view name_of(Receiver receiver) {
@@ -38,7 +42,7 @@ void Outbox::configure(const std::array<bool, kReceivers.size()>& present) {
 void Outbox::try_again(Receiver receiver) {
     lane(receiver).not_before = kLongAgo;
     lane(receiver).failures = lane(receiver).refusals = 0;
-    lane(receiver).most = kMostInBatch;
+    lane(receiver).most = kMostWaiting;
 }
 
 void Outbox::add(Instant now, const Alert& alert) {
@@ -110,7 +114,7 @@ std::optional<Outbox::Batch> Outbox::next(Now now, Receiver to) {
     drop_old(now);
     Batch batch{to, {}, kept_.dropped[static_cast<std::size_t>(to)]};
     for (const Waiting& waiting : kept_.waiting) {
-        if (batch.alerts.size() >= mine.most) break;
+        if (batch.alerts.size() >= std::min(mine.most, most_in_batch(to))) break;
         if (waiting.owed[static_cast<std::size_t>(to)]) batch.alerts.push_back(waiting.alert);
     }
     if (batch.alerts.empty()) return std::nullopt;
@@ -131,7 +135,7 @@ void Outbox::finish(Instant now, Receiver receiver, Delivery delivery) {
         kept_.dropped[number] -= std::min(kept_.dropped[number], mine.told_dropped);
         forget_settled();
         mine.failures = mine.refusals = 0;
-        mine.most = std::min(2 * mine.most, kMostInBatch);
+        mine.most = std::min(2 * mine.most, kMostWaiting);
         mine.not_before = receiver == Receiver::kMail ? now + kBetweenMails : kLongAgo;
         return;
     }

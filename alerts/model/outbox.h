@@ -25,7 +25,7 @@ enum class Delivery : std::uint8_t { kDone, kFailed, kRefused };
 class Outbox {
   public:
     static constexpr std::size_t kMostWaiting = 500;  // alerts; see add()
-    static constexpr std::size_t kMostInBatch = 50;
+    static constexpr std::size_t kMostInBatch = 50;   // a mail has all that wait: the next one is 30 s away
     static constexpr Duration kMostAge = std::chrono::hours(72);
     static constexpr Duration kFirstPause = std::chrono::seconds(5);
     static constexpr Duration kMostPause = std::chrono::minutes(5);
@@ -40,7 +40,7 @@ class Outbox {
     };
     struct Batch {
         Receiver to = Receiver::kWebhook;
-        std::vector<Alert> alerts;  // oldest first, at most kMostInBatch
+        std::vector<Alert> alerts;  // oldest first
         std::uint64_t dropped = 0;  // earlier ones that this receiver never got, since the last batch that it got
     };
     // What outlives the process. One in flight at its end is sent again.
@@ -79,7 +79,7 @@ class Outbox {
         std::uint64_t told_dropped = 0;        // by the batch in flight
         Instant not_before = kLongAgo;
         unsigned failures = 0;            // in a row
-        std::size_t most = kMostInBatch;  // smaller after a refusal
+        std::size_t most = kMostWaiting;  // in a batch: smaller after a refusal
         std::uint64_t refused = 0;        // the id that was refused alone
         unsigned refusals = 0;            // of it
         std::uint64_t delivered = 0;

@@ -67,6 +67,16 @@ TEST_CASE("mails are 30 s apart, and what happens meanwhile goes together") {
     CHECK(ids(outbox.next(at(4), Receiver::kWebhook)) == Ids{1, 2, 3});
 }
 
+TEST_CASE("a mail has all that wait, so that none is lost while the next one has to wait") {
+    Outbox outbox = outbox_with(Outbox::kMostWaiting);
+    CHECK(ids(outbox.next(at(0), Receiver::kWebhook)).size() == Outbox::kMostInBatch);
+    CHECK(ids(outbox.next(at(0), Receiver::kMail)).size() == Outbox::kMostWaiting);
+    outbox.finish(at(1).instant, Receiver::kMail, Delivery::kRefused);
+    CHECK(ids(outbox.next(at(10), Receiver::kMail)).size() == Outbox::kMostWaiting / 2);
+    outbox.finish(at(11).instant, Receiver::kMail, Delivery::kDone);
+    CHECK(outbox.dropped(Receiver::kMail) == 0);
+}
+
 TEST_CASE("a delivery that failed is repeated after 5 s, 10 s, and at last every 5 min") {
     Outbox outbox = outbox_with(1);
     std::int64_t now = 0;
