@@ -217,7 +217,11 @@ std::vector<pid_t> noted_services(const std::string& run_dir, const std::string&
          !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
         if (!it->path().filename().string().starts_with(customer + ".")) continue;
         pid_t pid = 0;
-        if (std::ifstream(it->path() / "pid") >> pid && pid > 1) out.push_back(pid);
+        std::uint64_t began = 0;
+        if (!(std::ifstream(it->path() / "pid") >> pid >> began) || pid <= 1) continue;
+        // The number may be another process's by now.
+        const auto times = parse_times(text_of(pid, "stat"));
+        if (times && times->began == began) out.push_back(pid);
     }
     return out;
 }

@@ -140,17 +140,24 @@ TEST_CASE("Warren's own services are told from programs, with control groups and
     const std::filesystem::path run_dir = ::mkdtemp(pattern.data());
     for (const char* name : {"acme.dns", "acme.bgp", "acme2.dns", "acme.empty", ".root"})
         std::filesystem::create_directories(run_dir / "services" / name);
-    std::ofstream(run_dir / "services" / "acme.dns" / "pid") << "17 9900\n";
+    const pid_t pid = ::getpid();
+    std::ifstream stat_file("/proc/self/stat");
+    const std::string stat{std::istreambuf_iterator<char>(stat_file), std::istreambuf_iterator<char>()};
+    const std::uint64_t began = parse_times(stat)->began;
+    std::ofstream(run_dir / "services" / "acme.dns" / "pid") << pid << " " << began << "\n";
     std::ofstream(run_dir / "services" / "acme.bgp" / "pid") << "nonsense\n";
     std::ofstream(run_dir / "services" / "acme2.dns" / "pid") << "18 9900\n";
     const auto noted = noted_services(run_dir, "acme");
-    CHECK(noted == std::vector<pid_t>{17});
+    CHECK(noted == std::vector<pid_t>{pid});
+    // A process that has the number since.
+    std::ofstream(run_dir / "services" / "acme.dns" / "pid") << pid << " " << began + 1 << "\n";
+    CHECK(noted_services(run_dir, "acme").empty());
     std::filesystem::remove_all(run_dir);
     CHECK(noted_services(run_dir, "acme").empty());
     StackProcess process;
     process.pid = 40;
     CHECK_FALSE(is_service(process, noted));
-    process.parent = 17;  // its keeper
+    process.parent = pid;  // its keeper
     CHECK(is_service(process, noted));
     process.parent = 1;
     process.leaf = "exec";
@@ -158,7 +165,7 @@ TEST_CASE("Warren's own services are told from programs, with control groups and
     process.leaf = "dns";
     CHECK(is_service(process, noted));
     process.leaf.clear();
-    process.pid = 17;
+    process.pid = pid;
     CHECK(is_service(process, noted));
 }
 
