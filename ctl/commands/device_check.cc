@@ -51,8 +51,9 @@ std::string what_is_lost(const StackDevice& device, const UplinkUse& uplink) {
             return fmt::format("carries {}", each.name);
     }
     for (const StackRoute& each : uplink.routes) {
-        if (each.interface_index == device.index && each.protocol != "kernel")
-            return fmt::format("has the route to {}", to_string(each.to));
+        const bool leaves_here = each.interface_index == device.index ||
+                                 std::find(each.hops.begin(), each.hops.end(), device.index) != each.hops.end();
+        if (leaves_here && each.protocol != "kernel") return fmt::format("has the route to {}", to_string(each.to));
     }
     return "";
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <memory>
 #include <thread>
@@ -66,6 +67,24 @@ std::optional<IpAddress> address_of(const nlattr* attribute, bool v4) {
 
 std::uint32_t number_of(const nlattr* attribute) {
     return attribute == nullptr || mnl_attr_get_payload_len(attribute) != 4 ? 0 : mnl_attr_get_u32(attribute);
+}
+
+// The first one is shown as the route's own.
+void add_hops(const nlattr& multipath, StackRoute& out) {
+    const auto* at = static_cast<const std::uint8_t*>(mnl_attr_get_payload(&multipath));
+    std::size_t left = mnl_attr_get_payload_len(&multipath);
+    rtnexthop hop{};
+    while (left >= sizeof(hop)) {
+        std::memcpy(&hop, at, sizeof(hop));
+        if (hop.rtnh_len < sizeof(hop)) return;
+        const std::size_t size = (std::size_t{hop.rtnh_len} + RTNH_ALIGNTO - 1) & ~std::size_t{RTNH_ALIGNTO - 1};
+        const auto index = static_cast<std::uint32_t>(hop.rtnh_ifindex);
+        if (out.interface_index == 0) out.interface_index = index;
+        out.hops.push_back(index);
+        if (size >= left) return;
+        at += size;
+        left -= size;
+    }
 }
 
 int collect(const nlmsghdr* message, void* routes) {
@@ -136,6 +155,7 @@ std::optional<StackRoute> parse_route(const nlmsghdr& message) {
     out.type = type_text(header.rtm_type);
     out.via = address_of(attributes[RTA_GATEWAY], v4);
     out.interface_index = number_of(attributes[RTA_OIF]);
+    if (attributes[RTA_MULTIPATH] != nullptr) add_hops(*attributes[RTA_MULTIPATH], out);
     out.metric = number_of(attributes[RTA_PRIORITY]);
     out.protocol = protocol_text(header.rtm_protocol);
     return out;

@@ -19,6 +19,7 @@ struct StackRoute {
     std::optional<IpAddress> via;
     std::uint32_t interface_index = 0;  // 0 = none
     std::string device;                 // of that index, "" = none
+    std::vector<std::uint32_t> hops{};  // devices of one that has several next hops, the first one too
     std::uint32_t metric = 0;
     std::string protocol;  // who made it: "kernel", "static", "warren", ... or a number
     bool operator==(const StackRoute&) const = default;

@@ -54,6 +54,10 @@ TEST_CASE("a device that the machine may be reached by moves only with force") {
     route.protocol = "static";
     uplink.routes = {route};
     CHECK(what_is_lost(eth0, uplink) == "has the route to 0.0.0.0/0");
+    uplink.routes[0].interface_index = 9;
+    CHECK(what_is_lost(eth0, uplink).empty());
+    uplink.routes[0].hops = {9, 2};
+    CHECK(what_is_lost(eth0, uplink) == "has the route to 0.0.0.0/0");
     uplink.routes[0].protocol = "kernel";
     CHECK(what_is_lost(eth0, uplink).empty());
 }

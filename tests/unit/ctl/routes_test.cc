@@ -6,6 +6,10 @@
 #include <linux/rtnetlink.h>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <vector>
 
 using namespace warren;
 using namespace warren::ctl;
@@ -33,6 +37,10 @@ class Message {
     }
     Message& number(std::uint16_t attribute, std::uint32_t value) {
         mnl_attr_put_u32(header_, attribute, value);
+        return *this;
+    }
+    Message& bytes(std::uint16_t attribute, const void* data, std::size_t size) {
+        mnl_attr_put(header_, attribute, size, data);
         return *this;
     }
     Message& raw(std::uint16_t attribute, std::size_t size) {
@@ -65,6 +73,27 @@ TEST_CASE("a unicast route with gateway, device and metric") {
     CHECK(route->interface_index == 3);
     CHECK(route->metric == 512);
     CHECK(route->protocol == "static");
+}
+
+TEST_CASE("a route with several next hops has the devices of all, and one that is cut short those that are whole") {
+    const auto with = [](std::initializer_list<int> devices, std::size_t cut) {
+        std::vector<rtnexthop> hops;
+        for (const int device : devices) {
+            rtnexthop& hop = hops.emplace_back();
+            hop.rtnh_len = sizeof(rtnexthop);
+            hop.rtnh_ifindex = device;
+        }
+        return Message(AF_INET, 0).bytes(RTA_MULTIPATH, hops.data(), hops.size() * sizeof(rtnexthop) - cut).parse();
+    };
+    const auto route = with({4, 7}, 0);
+    REQUIRE(route);
+    CHECK(route->interface_index == 4);
+    CHECK(route->hops == std::vector<std::uint32_t>{4, 7});
+    CHECK(with({4, 7}, 3)->hops == std::vector<std::uint32_t>{4});
+    CHECK(with({}, 0)->hops.empty());
+    rtnexthop endless{};
+    endless.rtnh_ifindex = 4;
+    CHECK(Message(AF_INET, 0).bytes(RTA_MULTIPATH, &endless, sizeof(endless)).parse()->hops.empty());
 }
 
 TEST_CASE("a default route has no destination attribute, a blackhole no device; protocols have names") {
