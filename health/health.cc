@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace warren::health {
 
@@ -93,6 +94,15 @@ std::string_view name_of(Kind kind) {
     return kNames.at(static_cast<std::size_t>(kind));
 }
 
+void sort(std::vector<Finding>& findings) {
+    std::stable_sort(findings.begin(), findings.end(), [](const Finding& a, const Finding& b) {
+        const auto rank = [](const Finding& one) {
+            return std::pair(!one.critical, one.kind == Kind::kConnectionUnserved);
+        };
+        return rank(a) < rank(b);
+    });
+}
+
 std::vector<Finding> findings_of(const Situation& situation) {
     std::vector<Finding> out;
     if (!situation.vpnd_answers)
@@ -133,8 +143,7 @@ std::vector<Finding> findings_of(const Situation& situation) {
     for (const Situation::Down& unserved : situation.unserved)
         out.push_back({Kind::kConnectionUnserved, false, unserved.since, unserved.customer, unserved.sentence,
                        "Change the connection in the customer's file, then run vpnctl apply."});
-    std::stable_sort(out.begin(), out.end(),
-                     [](const Finding& a, const Finding& b) { return a.critical && !b.critical; });
+    sort(out);
     return out;
 }
 

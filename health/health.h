@@ -75,6 +75,9 @@ struct Finding {
 // Critical findings first; empty: all is well. A customer that is not served gives one finding, with the first reason.
 [[nodiscard]] std::vector<Finding> findings_of(const Situation& situation);
 
+// That order, of findings that come from several places.
+void sort(std::vector<Finding>& findings);
+
 // What the users of these customers may see: only what concerns them, without reasons that name the appliance's files
 // and devices.
 [[nodiscard]] std::vector<Finding> findings_for(const std::vector<std::string>& customers,

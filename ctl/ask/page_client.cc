@@ -12,8 +12,6 @@ namespace warren::ctl {
 
 namespace {
 
-// statusd itself answers within 10 s that it cannot.
-constexpr int kPatienceSeconds = 20;
 // statusd is the program that strangers talk to: it may have been taken over.
 constexpr std::size_t kMostBody = 64 << 20;  // bytes
 
@@ -49,13 +47,13 @@ std::string page_target(std::string path, const std::vector<std::pair<std::strin
     return path;
 }
 
-Result<std::string> ask_page(const std::string& run_dir, const std::string& target) {
+Result<std::string> ask_page(const std::string& run_dir, const std::string& target, int patience_seconds) {
     auto channel = connect_daemon("statusd", run_dir + "/status.sock");
     if (!channel)
         return fail(
             ErrorCode::kUnavailable,
             channel.error().what + "; the past and rates are statusd's, which runs when warren.toml has [status]");
-    WARREN_TRY(limit_waiting(*channel, kPatienceSeconds));
+    WARREN_TRY(limit_waiting(*channel, patience_seconds));
     std::vector<std::uint8_t> wire;
     WARREN_TRY(ipc::encode(ipc::PageQuestion{target}, wire));
     std::string body;

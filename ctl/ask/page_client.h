@@ -15,7 +15,8 @@ namespace warren::ctl {
                                       const std::vector<std::pair<std::string_view, std::string>>& parameters);
 
 // The answer's body, JSON. kUnavailable: statusd cannot be reached, or cannot answer now; kNotFound: 404; kInvalid: the
-// question is; each says why.
-[[nodiscard]] Result<std::string> ask_page(const std::string& run_dir, const std::string& target);
+// question is; each says why. statusd itself answers within 10 s that it cannot.
+[[nodiscard]] Result<std::string> ask_page(const std::string& run_dir, const std::string& target,
+                                           int patience_seconds = 20);
 
 }  // namespace warren::ctl

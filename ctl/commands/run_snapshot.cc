@@ -12,6 +12,7 @@
 #include "config/parse.h"
 #include "ctl/ask/control_client.h"
 #include "ctl/commands/complaints.h"
+#include "ctl/commands/page_findings.h"
 #include "ctl/files/customer_file.h"
 #include "ctl/runners.h"
 #include "ctl/show/firewall.h"
@@ -53,7 +54,8 @@ int print(Output& output, const std::string& text) {
     return kDone;
 }
 
-// Whether all is well, as far as vpnctl can know; with a customer: what concerns it, the appliance and the daemons.
+// Whether all is well, as far as vpnctl can see by itself; with a customer: what concerns it, the appliance and the
+// daemons.
 std::vector<health::Finding> findings_of(const StackdStatus& stackd, const Result<Snapshot>& snapshot,
                                          const std::string& customer) {
     health::Situation situation;
@@ -149,7 +151,9 @@ int run_status(const Invocation& invocation, Output& output) {
     const std::string customer = customer_of(invocation);
     const StackdStatus stackd = request_status(invocation.run_dir, customer);
     const auto snapshot = snapshot_of(invocation, invocation.json || !customer.empty());
-    const auto findings = findings_of(stackd, snapshot, customer);
+    auto findings = findings_of(stackd, snapshot, customer);
+    for (health::Finding& each : page_findings(invocation.run_dir, customer)) findings.push_back(std::move(each));
+    health::sort(findings);
     const int status = exit_status_of(stackd, findings);
     if (!snapshot) {
         const bool is_known =

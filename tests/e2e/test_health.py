@@ -8,6 +8,7 @@ import pytest
 
 from tests.lab import netlab, warren
 from tests.lab.town import STACK4
+from tests.lab.watched import OWN
 
 
 def heard(scene):
@@ -60,6 +61,23 @@ def test_a_customer_whose_file_has_errors_is_listed_as_not_served(scene, initech
     shown = scene.warren.ctl("status", "initech", check=False)
     assert shown.returncode == 1 and "Customer initech is not served: " in shown.stdout and not shown.stderr
     assert scene.get("/readyz", "customer").status == 200, "another customer's trouble is none of this one's"
+
+
+def test_a_users_file_with_an_error_is_said_everywhere(scene):
+    path = f"{scene.warren.config}/users.toml"
+    with open(path) as file:
+        before = file.read()
+    try:
+        with open(path, "a") as file:
+            file.write("\n[[user]]\nname = 1\n")
+        scene.warren.apply(check=False)
+        all_agree(scene, ["users_file_invalid"], 200)
+        assert "users.toml has an error" in scene.warren.ctl("status", OWN, check=False).stdout
+    finally:
+        with open(path, "w") as file:
+            file.write(before)
+        scene.warren.apply()
+    all_agree(scene, [], 200)
 
 
 def test_an_earlier_configuration_in_force_is_said_everywhere(scene):
