@@ -111,7 +111,8 @@ constexpr Command kCommands[] = {
      1, false, run_restart},
     {"alert", "status|test", "what alertd told and what waits for whom; test: what each receiver answers to a test",
      kOneVerb, 1, false, run_alert},
-    {"fleet", "status|move|drain|undrain|key|init|join|seal|follow|ours|theirs [NAME [NODE]]",
+    {"fleet", "status|move|rebalance|drain|undrain|authority|key|init|invite|join|remove|renew|seal|follow|ours|theirs "
+     "[NAME [NODE]]",
      "nodes and groups of the fleet, which group is where, and the configuration that its nodes share", kVerbNames, 1,
      false, run_fleet},
     {"edit", "CUSTOMER", "change a customer's file in an editor: checked and shown before it is written",

@@ -86,6 +86,15 @@ struct StackOptions {
     std::string user;        // stack exec, exec; "": as each of them does
 };
 
+// What fleet takes.
+struct FleetOptions {
+    std::string most;           // rebalance: groups
+    bool yes = false;           // rebalance: without a question
+    std::string at;             // authority, invite: the address of this node
+    std::string port;           // invite: where the new node asks
+    std::string authority_key;  // invite, renew: the file of the authority's key
+};
+
 // A parsed command line.
 struct Invocation {
     std::string run_dir = "/run/warren";
@@ -113,6 +122,7 @@ struct Invocation {
     std::vector<std::string> program;    // after "--"
     PastOptions past;
     StackOptions stack;
+    FleetOptions fleet;
 };
 
 // Where a command writes. Errors are one line each, begun with "vpnctl: ".

@@ -111,6 +111,27 @@ void read_stack_options(const po::variables_map& map, StackOptions& to) {
     if (map.count("user") != 0) to.user = map["user"].as<std::string>();
 }
 
+// Of the commands about a fleet.
+void add_fleet_options(po::options_description& out) {
+    out.add_options()("max", po::value<std::string>()->value_name("N"), "fleet rebalance: move at most N groups")(
+        "yes", po::bool_switch(), "fleet rebalance: do not ask")("at", po::value<std::string>()->value_name("ADDR"),
+                                                                 "fleet authority, invite, join: this node's address")(
+        "ca-key", po::value<std::string>()->value_name("FILE"),
+        "fleet authority, invite, remove, renew: the private key of the fleet's authority (default "
+        "/etc/warren-fleet/ca.key)");
+}
+
+void read_fleet_options(const po::variables_map& map, FleetOptions& to) {
+    const auto text = [&map](const char* name, std::string& place) {
+        if (map.count(name) != 0) place = map[name].as<std::string>();
+    };
+    text("max", to.most);
+    to.yes = map["yes"].as<bool>();
+    text("at", to.at);
+    text("port", to.port);
+    text("ca-key", to.authority_key);
+}
+
 // Of the commands about packets.
 void add_packet_options(po::options_description& out) {
     out.add_options()("inner", po::bool_switch(), "capture: only the packets in the tunnels")(
@@ -122,7 +143,8 @@ void add_packet_options(po::options_description& out) {
         "from", po::value<std::string>()->value_name("ADDR"), "why: the packet's source address")(
         "to", po::value<std::string>()->value_name("ADDR"), "why: its destination address")(
         "proto", po::value<std::string>()->value_name("NAME"), "why: tcp, udp or icmp (the default)")(
-        "port", po::value<std::string>()->value_name("N"), "why: its destination port");
+        "port", po::value<std::string>()->value_name("N"),
+        "why: its destination port; fleet invite: where it waits (default 2381)");
 }
 
 void read_packet_options(const po::variables_map& map, Invocation& to) {
@@ -205,6 +227,7 @@ po::options_description visible_options() {
     add_change_options(out);
     add_packet_options(out);
     add_stack_options(out);
+    add_fleet_options(out);
     return out;
 }
 
@@ -241,6 +264,7 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
         read_change_options(map, out.invocation.change);
         read_packet_options(map, out.invocation);
         read_stack_options(map, out.invocation.stack);
+        read_fleet_options(map, out.invocation.fleet);
         if (map.count("format") != 0) out.invocation.format = map["format"].as<std::string>();
         out.help = map["help"].as<bool>();
         out.version = map["version"].as<bool>();

@@ -1,6 +1,7 @@
 #include "fleet/daemon.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -23,7 +24,8 @@ constexpr Duration kLongestTick = milliseconds(200);
 constexpr Duration kWatchPause = milliseconds(300);
 constexpr Duration kPatience = seconds(5);     // for etcd
 constexpr Duration kFollowPause = seconds(1);  // between two looks at vpnd's peers
-constexpr int kLooksPerRoster = 10;            // of these, one asks which customers a group has
+constexpr Duration kCertificatePause = seconds(5);
+constexpr int kLooksPerRoster = 10;  // of these, one asks which customers a group has
 constexpr int kStackdPatience = 5;
 constexpr int kProbePatience = 2;
 constexpr std::size_t kPlaceSize = 100;        // of a peer's place in a request, about
@@ -33,6 +35,13 @@ constexpr std::uint8_t kRefused = 4;
 
 ControlReply refused(std::string why) {
     return {{}, kRefused, std::move(why)};
+}
+
+// Another one for each file that took the place of another. "": there is none.
+std::string version_of(const std::string& path) {
+    struct stat facts {};
+    if (::stat(path.c_str(), &facts) != 0) return "";
+    return fmt::format("{} {} {}", facts.st_ino, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec);
 }
 
 Ownership::Settings machine_settings(const Settings& settings) {
@@ -55,7 +64,11 @@ Daemon::~Daemon() {
 }
 
 Status Daemon::run(const std::function<Status()>& confine) {
-    if (options_.settings.tls) WARREN_TRY(gateway_.secure(*options_.settings.tls));
+    if (options_.settings.tls) {
+        certificate_version_ = version_of(options_.settings.tls->certificate);
+        WARREN_TRY(gateway_.secure(*options_.settings.tls));
+        gateway_.after(kCertificatePause, [this] { follow_certificate(); });
+    }
     lane_ = std::make_unique<Lane>(
         Lane::Options{options_.run_dir + "/fleet.sock", options_.directory,
                       options_.settings.uses_bird ? options_.settings.bird_socket : "",
@@ -85,7 +98,8 @@ Status Daemon::run(const std::function<Status()>& confine) {
     control_ = std::move(*control);
     auto configuration = ConfigurationSocket::listen(
         options_.configuration_socket, options_.settings.node,
-        [this](const std::string& target, const std::string& body) { return ask_etcd(target, body); });
+        [this](const std::string& target, const std::string& body) { return ask_etcd(target, body); },
+        [this] { return placement(); });
     if (!configuration) return tl::unexpected<Error>(configuration.error());
     configuration_ = std::move(*configuration);
     follower_ = std::thread([this] { follow_peers(); });
@@ -101,6 +115,20 @@ Status Daemon::run(const std::function<Status()>& confine) {
     lane_.reset();  // what is served ends at its deadline
     log(LogLevel::kInfo, "service_stopped");
     return {};
+}
+
+// Whoever renews a certificate replaces its file. What cannot be used changes nothing: the old one may still do.
+void Daemon::follow_certificate() {
+    const std::string now = version_of(options_.settings.tls->certificate);
+    if (std::exchange(certificate_version_, now) != now && !now.empty()) {
+        const Status secured = gateway_.secure(*options_.settings.tls);
+        if (secured) {
+            log(LogLevel::kInfo, "certificate_replaced", {{"file", options_.settings.tls->certificate}});
+        } else {
+            log(LogLevel::kError, "certificate_not_replaced", {{"reason", secured.error().what}});
+        }
+    }
+    gateway_.after(kCertificatePause, [this] { follow_certificate(); });
 }
 
 template <typename Call>
@@ -140,9 +168,10 @@ void Daemon::note_etcd(const Status& status) {
 
 void Daemon::perform(const SendBeat& beat) {
     const std::int64_t wall = read_wall_clock().nanoseconds / 1'000'000;
-    const std::string body = beat_request(
-        options_.settings.node, beat.fence,
-        {beat.number, wall, machine_.is_draining(), machine_.can_serve(read_instant()), options_.settings.instance});
+    const std::string body =
+        beat_request(options_.settings.node, beat.fence,
+                     {beat.number, wall, machine_.is_draining(), machine_.can_serve(read_instant()),
+                      options_.settings.instance, machine_.held()});
     const Instant sent = read_instant();
     gateway_.ask(kTransactionTarget, body, kPatience, [this, beat, sent](const Result<std::string>& text) {
         const auto answer = text ? parse_answer(*text) : tl::unexpected<Error>(text.error());
@@ -205,6 +234,20 @@ Result<std::string> Daemon::ask_etcd(const std::string& target, const std::strin
     return reply.get();
 }
 
+// On another thread, likewise.
+Result<Placement> Daemon::placement() {
+    auto promise = std::make_shared<std::promise<Placement>>();
+    auto reply = promise->get_future();
+    gateway_.call([this, promise] {
+        const Instant now = read_instant();
+        promise->set_value({machine_.nodes(now), machine_.groups(now)});
+    });
+    while (reply.wait_for(milliseconds(100)) != std::future_status::ready) {
+        if (is_over_) return fail(ErrorCode::kUnavailable, "fleetd ends");
+    }
+    return reply.get();
+}
+
 void Daemon::watch(Revision from) {
     is_watching_ = true;
     gateway_.watch(
@@ -241,6 +284,8 @@ void Daemon::take(const Watched& watched) {
             });
         } else if (const auto* state = std::get_if<StateChanged>(&changed)) {
             learn(*state);
+        } else if (const auto* wish = std::get_if<WishChanged>(&changed)) {
+            with_machine([&](Actions& out) { machine_.wish_seen(read_instant(), wish->group, wish->wish, out); });
         } else {
             configuration_->wake();
         }
@@ -298,8 +343,20 @@ void Daemon::follow_peers() {
     }
 }
 
+void Daemon::count_peers(const std::map<std::string, PeerPlaces>& places) {
+    for (const auto& [group, customers] : customers_) {
+        std::size_t peers = 0;
+        for (const std::string& customer : customers) {
+            const auto now = places.find(customer);
+            if (now != places.end()) peers += now->second.size();
+        }
+        with_machine([&](Actions& out) { machine_.peers_seen(read_instant(), group, peers, out); });
+    }
+}
+
 // Only of groups that are served here: of all others vpnd knows nothing. Whoever serves one is its only writer.
 void Daemon::write_states(const std::map<std::string, PeerPlaces>& places) {
+    count_peers(places);
     if (writes_states_) return;  // the next look comes soon
     for (const auto& [group, customers] : customers_) {
         if (!machine_.is_served(group) || !begun_.contains(group)) continue;
@@ -346,15 +403,16 @@ void Daemon::follow_stackd() {
     std::string problem;
     for (; !is_over_; pause(kFollowPause)) {
         const auto reply = ask_stackd(options_.run_dir + "/fleet.sock", request, kProbePatience);
-        const std::string now = reply ? "" : reply.error().what;
+        const bool can_serve = reply && reply->exit_status == 0;
+        const std::string now = can_serve ? "" : reply ? "it has no configuration of the fleet" : reply.error().what;
         if (std::exchange(problem, now) != now) {
-            if (reply) {
+            if (can_serve) {
                 log(LogLevel::kInfo, "stackd_answers");
             } else {
                 log(LogLevel::kError, "stackd_does_not_answer", {{"reason", now}});
             }
         }
-        if (!reply) continue;
+        if (!can_serve) continue;
         gateway_.call([this] { with_machine([&](Actions& out) { machine_.stackd_answered(read_instant(), out); }); });
     }
 }
@@ -389,16 +447,17 @@ ControlReply Daemon::status() const {
     for (const Ownership::NodeView& node : machine_.nodes(now)) {
         fact(fmt::format("node {}: {}{}{}{}", node.name, node.is_alive ? "alive" : "gone",
                          node.is_draining ? ", drains" : "",
-                         node.can_serve ? "" : ", cannot serve: its stackd does not answer",
+                         node.can_serve ? "" : ", cannot serve: its stackd does not answer, or has no configuration",
                          node.name == options_.settings.node ? ", this one" : ""));
     }
     for (const Ownership::GroupView& group : machine_.groups(now)) {
         std::string addresses;
         for (const IpAddress& address : options_.settings.addresses_of(group.group))
             addresses += " " + to_string(address);
-        fact(fmt::format("group {}: owner {}, epoch {}, standby {}, at{}{}{}", group.group,
+        fact(fmt::format("group {}: owner {}, epoch {}, standby {}, {}at{}{}{}", group.group,
                          group.record.owner.empty() ? "nobody" : group.record.owner, group.record.epoch,
-                         group.standby.empty() ? "nobody" : group.standby, addresses,
+                         group.standby.empty() ? "nobody" : group.standby,
+                         group.is_well ? fmt::format("{} peers online, ", group.peers) : "", addresses,
                          group.is_served ? ", served here" : "",
                          group.is_broken ? "; its record in etcd is broken, and nobody takes it" : ""));
     }

@@ -48,6 +48,7 @@ class Daemon {
     template <typename Call>
     void with_machine(const Call& call);
 
+    void follow_certificate();
     void watch(Revision from);
     void take(const Watched& watched);
     void read_states(const std::string& after);
@@ -58,11 +59,13 @@ class Daemon {
     void pause(Duration length) const;
     // On a thread: reads who is where, and which customers each group has.
     void follow_peers();
+    void count_peers(const std::map<std::string, PeerPlaces>& places);
     void write_states(const std::map<std::string, PeerPlaces>& places);
     [[nodiscard]] std::string seen_text(GroupNumber group) const;
     [[nodiscard]] ControlReply answer(const ipc::ControlRequest& request);
     [[nodiscard]] ControlReply status() const;
     [[nodiscard]] Result<std::string> ask_etcd(const std::string& target, const std::string& body);
+    [[nodiscard]] Result<Placement> placement();
     void note_etcd(const Status& status);
 
     Options options_;
@@ -77,6 +80,7 @@ class Daemon {
     bool is_watching_ = false;
     bool has_double_ = false;
     std::string etcd_problem_;
+    std::string certificate_version_;
     std::map<GroupNumber, Instant> begun_;  // groups that stackd was asked to serve since they were stopped, and when
     std::map<GroupNumber, std::set<std::string>> customers_;
     std::map<GroupNumber, std::map<std::string, PeerPlaces>> states_;  // as etcd has them, by customer

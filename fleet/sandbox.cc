@@ -69,9 +69,12 @@ Status confine_files(const std::string& state, const std::string& sockets, const
     WARREN_TRY(allow(rules.get(), sockets, LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE));
     // Libraries may read files of the system when they are first used.
     for (const char* path : {"/usr", "/etc/ssl"}) (void)allow(rules.get(), path, kRead);
+    // Their directories, since a certificate that is renewed is another file.
     if (tls) {
-        for (const std::string& file : {tls->authority, tls->certificate, tls->key})
-            WARREN_TRY(allow(rules.get(), file, LANDLOCK_ACCESS_FS_READ_FILE));
+        for (const std::string& file : {tls->authority, tls->certificate, tls->key}) {
+            const std::string directory = file.substr(0, file.find_last_of('/'));
+            WARREN_TRY(allow(rules.get(), directory.empty() ? "/" : directory, LANDLOCK_ACCESS_FS_READ_FILE));
+        }
     }
     if (::syscall(SYS_landlock_restrict_self, rules.get(), 0) != 0) return fail_errno("confine files", errno);
     return {};

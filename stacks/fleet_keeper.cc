@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <utility>
 
@@ -80,6 +81,12 @@ SeenPeers parse_seen(const std::string& text, std::uint64_t epoch) {
     return out;
 }
 
+bool is_in_force(const std::string& base) {
+    const auto document = nlohmann::json::parse(base, nullptr, false);
+    const auto unapplied = document.is_object() ? document.find("unapplied") : document.end();
+    return unapplied != document.end() && unapplied->is_array() && unapplied->empty();
+}
+
 Result<std::chrono::seconds> whole_seconds(Instant at, Instant until) {
     if (until <= at || until - at < std::chrono::seconds(1))
         return fail(ErrorCode::kInvalid, "less than a second is left until the deadline");
@@ -119,8 +126,8 @@ void FleetKeeper::serve_while_busy(const Reconciler& reconciler) {
                       [&] { return reconciler.generation(); });
 }
 
-std::optional<Report> FleetKeeper::answer_now(const ipc::ControlRequest& request, const Reconciler& /*reconciler*/) {
-    if (request.verb == ipc::ControlVerb::kGroupStatus) return status();
+std::optional<Report> FleetKeeper::answer_now(const ipc::ControlRequest& request, const Reconciler& reconciler) {
+    if (request.verb == ipc::ControlVerb::kGroupStatus) return status(reconciler);
     if (request.verb == ipc::ControlVerb::kGroupServe) return prolong(request);
     return std::nullopt;
 }
@@ -133,7 +140,7 @@ Report FleetKeeper::handle(const ipc::ControlRequest& request, Reconciler& recon
             return begin(request);
         }
         case ipc::ControlVerb::kGroupStop: return stop(request.group, reconciler, link);
-        case ipc::ControlVerb::kGroupStatus: return status();
+        case ipc::ControlVerb::kGroupStatus: return status(reconciler);
         case ipc::ControlVerb::kGroupPrepare: {
             const auto [customers, stacks] = reconciler.size_of(request.group);
             const std::string what = name_of(request.group) + ": " + std::to_string(stacks) + " of " +
@@ -145,8 +152,15 @@ Report FleetKeeper::handle(const ipc::ControlRequest& request, Reconciler& recon
     }
 }
 
-Report FleetKeeper::status() const {
+// A node that is about to take part has no customer yet. It would take a group and serve nobody.
+bool FleetKeeper::has_configuration(const Reconciler& reconciler) const {
+    return !groups_.empty() || reconciler.has_groups() ||
+           is_in_force(read_file(options_.config.substr(0, options_.config.find_last_of('/')) + "/fleet.base"));
+}
+
+Report FleetKeeper::status(const Reconciler& reconciler) const {
     Report report;
+    if (!has_configuration(reconciler)) report.exit_status = kAnswerIsNo;
     for (const auto& [number, group] : groups_) {
         std::string text = name_of(number) + " " + std::to_string(group.epoch);
         for (const IpAddress& address : group.addresses) text += " " + to_string(address);

@@ -31,6 +31,9 @@ namespace warren::stacks {
 // key and where it was. Others are skipped.
 [[nodiscard]] SeenPeers parse_seen(const std::string& text, std::uint64_t epoch);
 
+// What vpnctl keeps of the fleet's configuration, fleet.base, says that this node has all of it in force.
+[[nodiscard]] bool is_in_force(const std::string& base);
+
 // From `at` to the deadline, rounded down; kInvalid: less than a second, or more than an hour.
 [[nodiscard]] Result<std::chrono::seconds> whole_seconds(Instant at, Instant until);
 
@@ -87,7 +90,9 @@ class FleetKeeper {
     [[nodiscard]] Status put_addresses(const std::vector<IpAddress>& addresses, Instant until);
     [[nodiscard]] Status put_address(const IpAddress& address, Instant until);
     void remove_addresses(const std::vector<IpAddress>& addresses);
-    [[nodiscard]] Report status() const;
+    [[nodiscard]] Report status(const Reconciler& reconciler) const;
+    // It knows customers of the fleet's, or knows that the fleet has none.
+    [[nodiscard]] bool has_configuration(const Reconciler& reconciler) const;
     // What fleetd says of the group with this epoch. It is there once.
     [[nodiscard]] SeenPeers take_seen(std::uint16_t group, std::uint64_t epoch) const;
     [[nodiscard]] Report deliver(Reconciler& reconciler, VpndLink& link);

@@ -131,6 +131,7 @@ class Reconciler {
         std::size_t stacks = 0;
     };
     [[nodiscard]] GroupSize size_of(std::uint16_t group) const;
+    [[nodiscard]] bool has_groups() const;  // a customer has one
     // A fact for each customer of the group: "served" or "standby".
     [[nodiscard]] std::vector<ipc::ControlText> customers_of(std::uint16_t group) const;
     // Retries stacks that lacked a device of the uplink or could not be repaired, and those that patrol() put off.
@@ -151,6 +152,9 @@ class Reconciler {
     [[nodiscard]] int changes_fd() const { return stacks_.changes_fd(); }
     // Queues the stacks in which something changed before all others.
     void note_changes() { note_changes({}); }
+
+    // A rename of customers is not finished: a stack may have another one's name.
+    [[nodiscard]] bool has_names_in_doubt() const { return stacks_.has_names_in_doubt(); }
 
     // Closes all listeners and removes their files.
     void close_listeners() { sockets_.keep_only({}); }

@@ -1,6 +1,7 @@
 // Which customers of the fleet's groups this node serves (docs/fleet.md).
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -64,6 +65,11 @@ Reconciler::GroupSize Reconciler::size_of(std::uint16_t group) const {
         if (!stacks_.tunnel(accepted->customer.id).empty()) ++size.stacks;
     }
     return size;
+}
+
+bool Reconciler::has_groups() const {
+    return std::any_of(current_.customers.begin(), current_.customers.end(),
+                       [](const auto& accepted) { return accepted->customer.group.has_value(); });
 }
 
 std::vector<ipc::ControlText> Reconciler::customers_of(std::uint16_t group) const {

@@ -4,8 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/json_members.h"
 #include "base/printable.h"
 #include "ctl/ask/daemon.h"
+#include "ctl/ask/fleet_question.h"
 #include "ipc/long_text.h"
 
 namespace warren::ctl {
@@ -18,27 +20,14 @@ constexpr std::uint64_t kMostNumber = std::uint64_t{1} << 53U;  // as fleetd (fl
 constexpr int kPatienceSeconds = 30;
 constexpr std::size_t kMostAnswer = 128 * 1024 * 1024;
 
-std::uint64_t number_of(const json& of, const char* name) {
+}  // namespace
+
+json array_of(const json& of, const char* name) {
     const auto found = of.find(name);
-    return found != of.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+    return found != of.end() && found->is_array() ? *found : json::array();
 }
 
-std::string text_of(const json& of, const char* name) {
-    const auto found = of.find(name);
-    return found != of.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-std::vector<std::string> texts_of(const json& of, const char* name) {
-    std::vector<std::string> out;
-    const auto found = of.find(name);
-    if (found == of.end() || !found->is_array()) return out;
-    for (const json& one : *found) {
-        if (one.is_string()) out.push_back(one.get<std::string>());
-    }
-    return out;
-}
-
-Result<json> ask(const std::string& run_dir, const json& question) {
+Result<json> ask_for_json(const std::string& run_dir, const json& question) {
     auto channel = connect_daemon("fleetd", run_dir + "-fleet/config.sock");
     if (!channel) return tl::unexpected<Error>(channel.error());
     WARREN_TRY(limit_waiting(*channel, kPatienceSeconds));
@@ -55,10 +44,8 @@ Result<json> ask(const std::string& run_dir, const json& question) {
     return answer;
 }
 
-}  // namespace
-
 Result<FleetConfiguration> fleet_configuration(const std::string& run_dir, std::uint64_t since) {
-    const auto answer = ask(run_dir, {{"op", "get"}, {"since", since}});
+    const auto answer = ask_for_json(run_dir, {{"op", "get"}, {"since", since}});
     if (!answer) return tl::unexpected<Error>(answer.error());
     FleetConfiguration out;
     out.revision = number_of(*answer, "revision");
@@ -81,7 +68,7 @@ Result<FleetConfiguration> fleet_configuration(const std::string& run_dir, std::
 }
 
 Result<FleetAbout> fleet_about(const std::string& run_dir, std::uint64_t changed) {
-    const auto answer = ask(run_dir, {{"op", "about"}, {"changed", changed}});
+    const auto answer = ask_for_json(run_dir, {{"op", "about"}, {"changed", changed}});
     if (!answer) return tl::unexpected<Error>(answer.error());
     return FleetAbout{number_of(*answer, "number"), text_of(*answer, "user"), text_of(*answer, "node"),
                       static_cast<std::int64_t>(number_of(*answer, "wall")), text_of(*answer, "comment")};
@@ -94,18 +81,55 @@ Result<FleetDone> propose(const std::string& run_dir, const FleetProposal& propo
         if (file.text) one["text"] = *file.text;
         files.push_back(std::move(one));
     }
-    const auto answer = ask(run_dir, {{"op", "put"},
-                                      {"number", proposal.number},
-                                      {"number_changed", proposal.number_changed},
-                                      {"user", proposal.user},
-                                      {"comment", proposal.comment},
-                                      {"files", std::move(files)}});
+    const auto answer = ask_for_json(run_dir, {{"op", "put"},
+                                               {"number", proposal.number},
+                                               {"number_changed", proposal.number_changed},
+                                               {"user", proposal.user},
+                                               {"comment", proposal.comment},
+                                               {"files", std::move(files)}});
     if (!answer) return tl::unexpected<Error>(answer.error());
     return FleetDone{number_of(*answer, "number"), number_of(*answer, "changed")};
 }
 
+Result<std::vector<FleetGroup>> fleet_groups(const std::string& run_dir) {
+    const auto answer = ask_for_json(run_dir, {{"op", "groups"}});
+    if (!answer) return tl::unexpected<Error>(answer.error());
+    std::vector<FleetGroup> out;
+    for (const json& group : array_of(*answer, "groups"))
+        out.push_back({number_of(group, "group"), text_of(group, "owner"), number_of(group, "epoch"),
+                       flag_of(group, "well"), number_of(group, "peers")});
+    return out;
+}
+
+Result<std::vector<FleetNodeState>> fleet_nodes(const std::string& run_dir) {
+    const auto answer = ask_for_json(run_dir, {{"op", "groups"}});
+    if (!answer) return tl::unexpected<Error>(answer.error());
+    std::vector<FleetNodeState> out;
+    for (const json& node : array_of(*answer, "nodes")) out.push_back({text_of(node, "node"), flag_of(node, "alive")});
+    return out;
+}
+
+Result<FleetPlan> fleet_plan(const std::string& run_dir, std::uint64_t most) {
+    const auto answer = ask_for_json(run_dir, {{"op", "plan"}, {"max", most}});
+    if (!answer) return tl::unexpected<Error>(answer.error());
+    FleetPlan out;
+    for (const json& move : array_of(*answer, "moves"))
+        out.moves.push_back({number_of(move, "group"), text_of(move, "from"), text_of(move, "to"),
+                             number_of(move, "epoch"), number_of(move, "peers")});
+    out.all = number_of(*answer, "all");
+    out.nodes = texts_of(*answer, "nodes");
+    return out;
+}
+
+Status wish_move(const std::string& run_dir, const FleetMove& move) {
+    const auto answer =
+        ask_for_json(run_dir, {{"op", "wish"}, {"group", move.group}, {"to", move.to}, {"epoch", move.epoch}});
+    if (!answer) return tl::unexpected<Error>(answer.error());
+    return {};
+}
+
 Status wait_for_fleet(const std::string& run_dir) {
-    const auto answer = ask(run_dir, {{"op", "wait"}});
+    const auto answer = ask_for_json(run_dir, {{"op", "wait"}});
     if (!answer) return tl::unexpected<Error>(answer.error());
     return {};
 }

@@ -43,12 +43,42 @@ struct FleetProposal {
     std::vector<FleetFile> files;
 };
 
+struct FleetGroup {
+    std::uint64_t group = 0;
+    std::string owner;
+    std::uint64_t epoch = 0;
+    bool is_well = false;     // its owner says that its stackd serves it
+    std::uint64_t peers = 0;  // with a session there
+};
+struct FleetNodeState {
+    std::string name;
+    bool is_alive = false;
+};
+struct FleetMove {
+    std::uint64_t group = 0;
+    std::string from;
+    std::string to;
+    std::uint64_t epoch = 0;
+    std::uint64_t peers = 0;
+};
+struct FleetPlan {
+    std::vector<FleetMove> moves;
+    std::uint64_t all = 0;           // so many there are without a limit
+    std::vector<std::string> nodes;  // that may get groups
+};
+
 // Each blocks for some seconds at most. kUnavailable: fleetd cannot be reached; kFailed: what it said, for instance
 // that etcd does not answer. What comes is hostile: a key may be any text.
 [[nodiscard]] Result<FleetConfiguration> fleet_configuration(const std::string& run_dir, std::uint64_t since);
 [[nodiscard]] Result<FleetAbout> fleet_about(const std::string& run_dir, std::uint64_t changed);
 // kConflict: something has changed since.
 [[nodiscard]] Result<FleetDone> propose(const std::string& run_dir, const FleetProposal& proposal);
+[[nodiscard]] Result<std::vector<FleetGroup>> fleet_groups(const std::string& run_dir);
+[[nodiscard]] Result<std::vector<FleetNodeState>> fleet_nodes(const std::string& run_dir);
+// The moves that give each node its share; `most`: at most so many, 0: all.
+[[nodiscard]] Result<FleetPlan> fleet_plan(const std::string& run_dir, std::uint64_t most);
+// The group's owner is asked to give it.
+[[nodiscard]] Status wish_move(const std::string& run_dir, const FleetMove& move);
 // Until the number moves, or for some seconds.
 [[nodiscard]] Status wait_for_fleet(const std::string& run_dir);
 

@@ -134,7 +134,11 @@ _vpnctl() {
     '--from[why: the source address]:address:' \
     '--to[why: the destination address]:address:' \
     '--proto[why: the protocol]:protocol:(tcp udp icmp)' \
-    '--port[why: the destination port]:port:' \
+    '--port[why: the destination port; fleet invite: where it waits]:port:' \
+    '--max[fleet rebalance: groups at most]:groups:' \
+    '--yes[fleet rebalance: do not ask]' \
+    '--at[fleet authority, invite, join: the address of this node]:address:' \
+    '--ca-key[fleet: the key of its authority]:file:_files' \
     '--since[events, outages: from then on]:time:(1h 1d 1w)' \
     '--until[events, outages: until then]:time:(1h 1d 1w)' \
     '--peer[events, outages: of this peer]:peer:' \
@@ -326,7 +330,11 @@ std::string change_options_of_fish() {
     option("from", "-x", "why: the source address");
     option("to", "-x", "why: the destination address");
     option("proto", "-x -a 'tcp udp icmp'", "why: the protocol");
-    option("port", "-x", "why: the destination port");
+    option("port", "-x", "why: the destination port; fleet invite: where it waits");
+    option("max", "-x", "fleet rebalance: groups at most");
+    option("yes", "", "fleet rebalance: do not ask");
+    option("at", "-x", "fleet authority, invite, join: the address of this node");
+    option("ca-key", "-r -F", "fleet: the key of its authority");
     return out;
 }
 

@@ -23,6 +23,8 @@
 #include "ctl/ask/fleet_client.h"
 #include "ctl/commands/change.h"
 #include "ctl/commands/fleet_guard.h"
+#include "ctl/commands/fleet_identity.h"
+#include "ctl/commands/fleet_papers.h"
 #include "ctl/commands/fleet_taken.h"
 #include "ctl/commands/request.h"
 #include "ctl/files/customer_file.h"
@@ -56,10 +58,20 @@ Result<Node> read_node(const Invocation& invocation) {
     return Node{std::move(*node), std::move(*key)};
 }
 
-// Errors of the appliance, and of the customers among `keys`.
+// "/etc/warren/secrets/acme/site.psk contains no key"
+bool is_about_file(const Invocation& invocation, const std::set<std::string>& keys, const std::string& message) {
+    return std::any_of(keys.begin(), keys.end(), [&](const std::string& key) {
+        return (key.starts_with("secrets/") || key.starts_with("certs/")) &&
+               message.starts_with(invocation.config_dir + "/" + key + " ");
+    });
+}
+
+// Errors of the appliance, of the customers among `keys`, and of files among them that any customer names.
 bool is_valid(const Invocation& invocation, const std::set<std::string>& keys, Output& output) {
     const config::Loaded loaded = config::load(invocation.config_dir);
     bool valid = loaded.appliance_valid;
+    for (const config::Diagnostic& one : loaded.diagnostics)
+        valid = valid && (one.severity != config::Severity::kError || !is_about_file(invocation, keys, one.message));
     for (const config::LoadedCustomer& each : loaded.customers)
         valid = valid && (each.valid || !keys.contains("customers/" + each.value().id));
     if (valid) return true;
@@ -353,12 +365,17 @@ int join_fleet(const Invocation& invocation, Output& output) {
 int follow_fleet(const Invocation& invocation, Output& output) {
     constexpr auto kPause = std::chrono::seconds(2);
     std::string problem;
+    std::string paper_problem;
     while (true) {
         const auto base = read_fleet_base(invocation.config_dir);
         const Status waited = base && *base ? Status() : fail(ErrorCode::kNotFound, "this node has not joined");
         Status done = waited;
         if (done) {
             (void)take_from_fleet(invocation, output);
+            const Status papers = exchange_papers(invocation, output);
+            const std::string now = papers ? "" : papers.error().what;
+            if (std::exchange(paper_problem, now) != now && !now.empty())
+                output.err << "vpnctl: " << printable(now) << std::endl;
             done = wait_for_fleet(invocation.run_dir);
         }
         const std::string now = done ? "" : done.error().what;
@@ -462,17 +479,8 @@ int settle_fleet_file(const Invocation& invocation, const std::string& name, boo
 int show_fleet_key(const Invocation& invocation, Output& output) {
     const auto node = read_fleet_node(invocation.config_dir, false);
     if (!node) return refuse(output, node.error());
-    auto key = read_fleet_key(invocation.config_dir);
-    if (!key) {
-        crypto::SystemRandom random;
-        key = crypto::generate_private_key(random);
-        const crypto::Secret<44> text = crypto::to_base64(*key);
-        const auto bytes = text.reveal();
-        const Status made =
-            create_file(invocation.config_dir + "/fleet.key",
-                        std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), 0600);
-        if (!made) return refuse(output, made.error());
-    }
+    const auto key = own_fleet_key(invocation.config_dir);
+    if (!key) return refuse(output, key.error());
     output.out << fmt::format("{} {}\n", node->name, crypto::to_base64(crypto::public_key_of(*key)));
     return kDone;
 }

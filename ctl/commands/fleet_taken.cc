@@ -13,6 +13,7 @@
 #include "base/printable.h"
 #include "config/load.h"
 #include "config/named_secrets.h"
+#include "config/secrets.h"
 #include "ctl/ask/control_client.h"
 #include "ctl/commands/fleet_files.h"
 #include "ctl/commands/fleet_guard.h"
@@ -25,6 +26,7 @@ namespace warren::ctl {
 namespace {
 
 constexpr std::string_view kCustomers = "customers/";
+constexpr std::string_view kSecrets = "secrets/";
 constexpr std::string_view kHeld =
     "it is gone from etcd, with many others, and no revision of the fleet removed it; `vpnctl fleet theirs|ours NAME` "
     "says whether it goes";
@@ -32,6 +34,11 @@ constexpr std::string_view kHeld =
 std::string text_of(const crypto::SecretBuffer& content) {
     const Bytes bytes = content.reveal();
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+bool holds_key(const crypto::SecretBuffer& content) {
+    const Bytes bytes = content.reveal();
+    return config::parse_secret_text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}).has_value();
 }
 
 bool is_customer(const std::string& key) {
@@ -88,6 +95,7 @@ class Taking {
 
     // Secrets first: a customer's file names them, and is checked with them.
     void write() {
+        drop_garbled();
         for (const std::string& key : colliding()) {
             remove_one(key);
             remove_empty_directories(key);
@@ -216,6 +224,30 @@ class Taking {
             return note_problem(key, "it cannot be written here: " + done.error().what);
         base_.files[key] = file.note;
         base_.problems.erase(key);
+    }
+
+    // A key that is none would take every customer down that names it.
+    void drop_garbled() {
+        const bool has_secret = std::any_of(comes_.begin(), comes_.end(), [](const auto& file) {
+            return file.first.starts_with(kSecrets) && !holds_key(file.second.content);
+        });
+        if (!has_secret) return;
+        std::set<std::string> keys;  // of files that hold a key
+        const auto note = [&keys](const std::vector<config::NamedSecret>& names) {
+            for (const config::NamedSecret& name : names) {
+                if (name.form == config::FileForm::kKey) keys.insert(std::string(kSecrets) + name.ref.name);
+            }
+        };
+        const config::Loaded loaded = config::load(invocation_.config_dir);
+        note(config::secrets_of(loaded.appliance));
+        for (const config::LoadedCustomer& each : loaded.customers) {
+            if (each.valid) note(config::secrets_of(each.value()));
+        }
+        for (auto file = comes_.begin(); file != comes_.end();) {
+            const bool is_bad = keys.contains(file->first) && !holds_key(file->second.content);
+            if (is_bad) note_problem(file->first, "it holds no key; the last good one stays");
+            file = is_bad ? comes_.erase(file) : std::next(file);
+        }
     }
 
     // The last good one stays.

@@ -5,6 +5,9 @@
 #include <string>
 
 #include "ctl/commands/fleet_files.h"
+#include "ctl/commands/fleet_invite.h"
+#include "ctl/commands/fleet_papers.h"
+#include "ctl/commands/fleet_rebalance.h"
 #include "ctl/commands/request.h"
 #include "ctl/runners.h"
 
@@ -27,11 +30,20 @@ std::optional<int> run_files(const Invocation& invocation, Output& output) {
         if (words.size() != 2) return complain(output, kUsage, "fleet " + verb + " takes the name of a file");
         return settle_fleet_file(invocation, words[1], verb == "ours", output);
     }
+    if (verb == "invite" || verb == "remove") {
+        if (words.size() != 2) return complain(output, kUsage, "fleet " + verb + " takes the name of a node");
+        return verb == "invite" ? invite_node(invocation, words[1], output)
+                                : remove_fleet_node(invocation, words[1], output);
+    }
+    if (verb == "join" && words.size() == 2) return join_with_token(invocation, words[1], output);
     if (words.size() > 1) return std::nullopt;
+    if (verb == "authority") return make_fleet_authority(invocation, output);
+    if (verb == "renew") return renew_certificates(invocation, output);
     if (verb == "key") return show_fleet_key(invocation, output);
     if (verb == "init") return init_fleet(invocation, output);
     if (verb == "join") return join_fleet(invocation, output);
     if (verb == "seal") return seal_for_fleet(invocation, output);
+    if (verb == "rebalance") return rebalance_fleet(invocation, output);
     if (verb == "follow") return follow_fleet(invocation, output);
     return std::nullopt;
 }
@@ -48,7 +60,10 @@ int run_fleet(const Invocation& invocation, Output& output) {
         if (!group) return complain(output, kUsage, "fleet move takes the number of a group");
         request.verb = ipc::ControlVerb::kFleetMove;
         request.group = *group;
-        if (words.size() > 2) request.peer = words[2];
+        if (words.size() > 2) {
+            request.peer = words[2];
+            if (const auto done = move_from_other(invocation, *group, words[2], output)) return *done;
+        }
         return request_from_fleetd(request, invocation, output);
     }
     if (words.size() > 1) return complain(output, kUsage, "fleet " + verb + " takes nothing more");
@@ -61,11 +76,14 @@ int run_fleet(const Invocation& invocation, Output& output) {
     } else {
         return complain(output, kUsage,
                         "fleet: unknown verb \"" + verb +
-                            "\"; accepted: status, move, drain, undrain, key, init, join, "
-                            "seal, follow, ours, theirs");
+                            "\"; accepted: status, move, rebalance, drain, undrain, authority, key, init, "
+                            "invite, join, remove, renew, seal, follow, ours, theirs");
     }
     const int status = request_from_fleetd(request, invocation, output);
-    if (verb == "status" && !invocation.json) show_fleet_files(invocation, output);
+    if (verb == "status" && !invocation.json) {
+        show_fleet_files(invocation, output);
+        show_fleet_certificates(invocation, output);
+    }
     return status;
 }
 

@@ -8,11 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include "base/json_members.h"
 #include "config/document.h"
 #include "config/parse.h"
 #include "crypto/sha.h"
 #include "ctl/files/backup.h"
 #include "ctl/files/files.h"
+#include "ctl/files/roster.h"
 
 namespace warren::ctl {
 
@@ -33,16 +35,6 @@ bool is_part(std::string_view part) {
                return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
                       (letter >= '0' && letter <= '9') || letter == '.' || letter == '_' || letter == '-';
            });
-}
-
-std::uint64_t number_of(const json& of, const char* name) {
-    const auto found = of.find(name);
-    return found != of.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
-}
-
-std::string text_of(const json& of, const char* name) {
-    const auto found = of.find(name);
-    return found != of.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 FleetBase base_of(const json& document) {
@@ -159,9 +151,27 @@ Result<FleetNode> read_fleet_node(const std::string& config_dir, bool needs_read
     std::vector<config::Diagnostic> diagnostics;
     if (!config::read_document(source, diagnostics)) return fail(ErrorCode::kInvalid, source.file + " is no TOML");
     FleetNode out;
-    if (const config::Node* node = source.root.find("node"); node != nullptr && node->kind == Kind::kString)
-        out.name = node->text;
+    const auto text_at = [&source](const char* key) {
+        const config::Node* node = source.root.find(key);
+        return node != nullptr && node->kind == Kind::kString ? node->text : std::string();
+    };
+    out.name = text_at("node");
+    out.etcd = text_at("etcd");
+    out.authority = text_at("etcd_ca");
+    out.certificate = text_at("etcd_certificate");
+    out.text = source.text;
     if (!needs_readers) return out;
+    const auto roster = read_text(config_dir + "/fleet.nodes");
+    if (!roster) return tl::unexpected<Error>(roster.error());
+    if (!roster->empty()) {
+        auto listed = parse_roster(*roster);
+        if (!listed) return with_context(config_dir + "/fleet.nodes", listed.error());
+        out.readers = std::move(listed->readers);
+        if (!out.readers.contains(out.name))
+            return fail(ErrorCode::kInvalid,
+                        config_dir + "/fleet.nodes: this node, " + out.name + ", is not among the fleet's");
+        return out;
+    }
     const config::Node* nodes = source.root.find("nodes");
     if (nodes == nullptr || nodes->kind != Kind::kArray)
         return fail(ErrorCode::kInvalid, source.file +

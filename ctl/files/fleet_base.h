@@ -50,9 +50,13 @@ struct FleetBase {
 // Of fleet.toml, which is root's: nobody but who may write that decides who can read secrets.
 struct FleetNode {
     std::string name;
-    crypto::Readers readers;  // `nodes`
+    crypto::Readers readers;  // of fleet.nodes; where there is none, `nodes`
+    std::string etcd;         // "ADDRESS:PORT", as it stands there
+    std::string authority;    // paths, as etcd_ca and etcd_certificate say; "": without TLS
+    std::string certificate;
+    std::string text;  // of the file
 };
-// `needs_readers`: without `nodes`, with this one among them, it is an error.
+// `needs_readers`: without any, with this one among them, it is an error.
 [[nodiscard]] Result<FleetNode> read_fleet_node(const std::string& config_dir, bool needs_readers = true);
 // CONFIG_DIR/fleet.key.
 [[nodiscard]] Result<crypto::PrivateKey> read_fleet_key(const std::string& config_dir);

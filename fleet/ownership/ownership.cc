@@ -42,6 +42,7 @@ void Ownership::learn(Instant now, const std::string& name, const ReadAnswer::Be
     node.revision = revision;
     node.is_draining = beat.is_draining;
     node.can_serve = beat.can_serve;
+    node.served = beat.served;
     if (beat.changed == node.changed) return;
     node.changed = beat.changed;
     node.first_seen = now;
@@ -123,6 +124,7 @@ void Ownership::plan_next(Instant now) {
     next_ = std::min(next_, read_sent_ + read_pause());
     if (!is_valid(now) || !has_read_ || change_ || giving_ || !can_serve(now)) return;
     if (change_at_ > now) next_ = std::min(next_, change_at_);
+    if (arriving_ && arriving_->until > now) next_ = std::min(next_, arriving_->until);
     for (const auto& [number, group] : groups_) {
         const Instant at = take_at(now, number, group);
         if (at > now) next_ = std::min(next_, at);
@@ -140,6 +142,8 @@ void Ownership::lapse(Instant now, Actions& out) {
 std::uint64_t Ownership::stop(GroupNumber group, Actions& out) {
     serving_.erase(group);
     groups_[group].fails_since = kNever;
+    groups_[group].is_confirmed = false;
+    groups_[group].peers = 0;
     out.emplace_back(Stop{group, ++number_});
     return number_;
 }
@@ -240,6 +244,7 @@ void Ownership::serve_all(Instant now, Actions& out) {
             if (served != serving_.end()) stop(number, out);
         } else if (served == serving_.end() || served->second != group.record.epoch) {
             serving_[number] = group.record.epoch;
+            group.is_confirmed = false;
             group.fails_since = std::min(group.fails_since, now);
             out.emplace_back(Serve{number, group.record.epoch, valid_until_});
         }
@@ -319,8 +324,10 @@ void Ownership::stackd_answered(Instant now, Actions& out) {
 
 void Ownership::served(Instant now, GroupNumber number, bool is_done, Actions& out) {
     lapse(now, out);
-    if (const auto found = groups_.find(number); found != groups_.end() && serving_.contains(number))
+    if (const auto found = groups_.find(number); found != groups_.end() && serving_.contains(number)) {
         found->second.fails_since = is_done ? kNever : std::min(found->second.fails_since, now);
+        found->second.is_confirmed = is_done;
+    }
     settle(now, out);
 }
 
@@ -328,7 +335,8 @@ bool Ownership::must_give(Instant now, GroupNumber number, const Group& group) c
     if (!has_read_ || group.is_broken || group.record.owner != settings_.me) return false;
     if (!can_serve(now) && now - began_ >= settings_.own) return true;
     if (!serving_.contains(number)) return false;
-    return is_draining_ || (group.fails_since <= now && now - group.fails_since >= settings_.own);
+    return (is_draining_ && have_arrived(now)) ||
+           (group.fails_since <= now && now - group.fails_since >= settings_.own);
 }
 
 // --- giving --------------------------------------------------------------------------------------
@@ -350,6 +358,56 @@ std::string Ownership::move(Instant now, GroupNumber number, const std::string& 
     begin_giving(now, number, next, out);
     settle(now, out);
     return "";
+}
+
+void Ownership::wish_seen(Instant now, GroupNumber number, const Wish& wish, Actions& out) {
+    lapse(now, out);
+    if (const auto found = groups_.find(number); found != groups_.end()) {
+        found->second.wish = wish;
+        found->second.wish_until = now + settings_.wish;
+    }
+    settle(now, out);
+}
+
+// One that was made for another epoch asks for what is over.
+void Ownership::give_as_wished(Instant now, Actions& out) {
+    for (const auto& [number, group] : groups_) {
+        if (giving_ || change_ || now < change_at_) return;
+        const bool is_ours = group.record.owner == settings_.me && serving_.contains(number) && !group.is_broken;
+        if (!is_ours || now >= group.wish_until || group.wish.epoch != group.record.epoch) continue;
+        const std::vector<std::string> order = ranked(now, number, settings_.me);
+        if (std::find(order.begin(), order.end(), group.wish.to) != order.end())
+            begin_giving(now, number, group.wish.to, out);
+    }
+}
+
+void Ownership::peers_seen(Instant now, GroupNumber number, std::size_t peers, Actions& out) {
+    lapse(now, out);
+    if (const auto found = groups_.find(number); found != groups_.end() && serving_.contains(number))
+        found->second.peers = peers;
+    settle(now, out);
+}
+
+Held Ownership::held_by(const std::string& name, GroupNumber number) const {
+    const auto node = nodes_.find(name);
+    if (node == nodes_.end()) return {};
+    const auto held = node->second.served.find(number);
+    return held == node->second.served.end() ? Held() : held->second;
+}
+
+bool Ownership::have_arrived(Instant now) const {
+    if (!arriving_ || now >= arriving_->until || !is_alive(now, arriving_->to)) return true;
+    const Held held = held_by(arriving_->to, arriving_->group);
+    return held.epoch >= arriving_->epoch && held.peers >= arriving_->peers;
+}
+
+std::map<GroupNumber, Held> Ownership::held() const {
+    std::map<GroupNumber, Held> out;
+    for (const auto& [number, epoch] : serving_) {
+        const Group& group = groups_.at(number);
+        if (group.is_confirmed) out[number] = {epoch, group.peers};
+    }
+    return out;
 }
 
 void Ownership::drain(Instant now, bool drains, Actions& out) {
@@ -375,10 +433,13 @@ void Ownership::give(Instant now, Actions& out) {
             change.group_changed = group.record.changed;
             change.owner = giving_->to;
             change.epoch = group.record.epoch + 1;
+            if (giving_->peers > 0)
+                arriving_ = Arriving{change.group, change.owner, change.epoch, giving_->peers, now + settings_.settle};
             send(now, std::move(change), out);
         }
         giving_.reset();
     }
+    give_as_wished(now, out);
     for (const auto& [number, group] : groups_) {
         if (giving_ || change_ || now < change_at_) return;
         if (!must_give(now, number, group)) continue;
@@ -388,8 +449,10 @@ void Ownership::give(Instant now, Actions& out) {
 }
 
 void Ownership::begin_giving(Instant now, GroupNumber number, const std::string& to, Actions& out) {
-    groups_[number].is_given = true;
-    giving_ = Giving{number, to, now, stop(number, out)};
+    Group& group = groups_[number];
+    group.is_given = true;
+    const std::size_t peers = group.peers;
+    giving_ = Giving{number, to, now, stop(number, out), false, peers};
 }
 
 // --- for people ----------------------------------------------------------------------------------
@@ -408,8 +471,12 @@ std::vector<Ownership::GroupView> Ownership::groups(Instant now) const {
     std::vector<GroupView> out;
     for (const auto& [number, group] : groups_) {
         const std::vector<std::string> order = ranked(now, number, group.record.owner);
-        out.push_back(
-            {number, group.record, serving_.contains(number), order.empty() ? "" : order.front(), group.is_broken});
+        const bool is_ours = group.record.owner == settings_.me;
+        Held held = held_by(group.record.owner, number);
+        if (is_ours) held = {group.is_confirmed ? group.record.epoch : 0, group.peers};
+        const bool is_well = group.record.epoch != 0 && held.epoch == group.record.epoch;
+        out.push_back({number, group.record, serving_.contains(number), order.empty() ? "" : order.front(),
+                       group.is_broken, is_well, is_well ? held.peers : 0});
     }
     return out;
 }

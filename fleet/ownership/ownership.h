@@ -66,6 +66,18 @@ using Actions = std::vector<Action>;
 
 // --- events --------------------------------------------------------------------------------------
 
+// What a node says of a group that its stackd serves.
+struct Held {
+    std::uint64_t epoch = 0;
+    std::size_t peers = 0;  // with a session there
+    bool operator==(const Held&) const = default;
+};
+// An operator's wish that the group goes to the node. It holds for the epoch that it was made in, and for some seconds.
+struct Wish {
+    std::string to;
+    std::uint64_t epoch = 0;
+};
+
 // `revision` of each is etcd's when it answered.
 struct BeatAnswer {
     std::uint64_t number = 0;
@@ -83,6 +95,7 @@ struct ReadAnswer {
         bool is_draining = false;
         bool can_serve = true;      // its stackd answers
         std::string instance = {};  // the machine's
+        std::map<GroupNumber, Held> served = {};
     };
     std::map<std::string, Beat> beats;
 };
@@ -113,6 +126,8 @@ class Ownership {
         Duration refused = std::chrono::milliseconds(500);  // to once more of it: a change follows one that was refused
         Duration answer = std::chrono::seconds(2);          // without one for so long, a read is sent anew
         Duration again = std::chrono::seconds(10);          // reads follow each other, for what a watch has lost
+        Duration wish = std::chrono::seconds(10);           // a wish that was not carried out for so long is void
+        Duration settle = std::chrono::seconds(10);         // a drain waits as long for the peers of a group it gave
     };
     explicit Ownership(Settings settings) : settings_(std::move(settings)) {}
 
@@ -129,6 +144,10 @@ class Ownership {
     // From a watch. An older revision than what is known changes nothing.
     void group_seen(Instant now, GroupNumber group, const GroupRecord& record, Revision revision, Actions& out);
     void beat_seen(Instant now, const std::string& node, const ReadAnswer::Beat& beat, Revision revision, Actions& out);
+    // From a watch: somebody wishes that the group goes elsewhere. Only its owner obeys.
+    void wish_seen(Instant now, GroupNumber group, const Wish& wish, Actions& out);
+    // So many peers of a group that is served here have a session.
+    void peers_seen(Instant now, GroupNumber group, std::size_t peers, Actions& out);
     // The watch broke off, or skipped something.
     void read_again(Instant now, Actions& out);
     // The Stop with that number was carried out, and no Serve that came before it will be.
@@ -152,6 +171,8 @@ class Ownership {
         bool is_served = false;  // here
         std::string standby;
         bool is_broken = false;  // what etcd has is no record, and `record` is the last good one
+        bool is_well = false;    // its owner says that its stackd serves it, with this epoch
+        std::size_t peers = 0;   // with a session, as its owner says
     };
     [[nodiscard]] std::vector<NodeView> nodes(Instant now) const;
     [[nodiscard]] std::vector<GroupView> groups(Instant now) const;
@@ -162,6 +183,8 @@ class Ownership {
     // Another machine has beaten under our name lately.
     [[nodiscard]] bool has_double() const { return has_double_; }
     [[nodiscard]] bool is_served(GroupNumber group) const { return serving_.contains(group); }
+    // What our beat says that stackd serves.
+    [[nodiscard]] std::map<GroupNumber, Held> held() const;
 
   private:
     struct Node {
@@ -170,6 +193,7 @@ class Ownership {
         Instant first_seen;     // of `changed`
         bool is_draining = false;
         bool can_serve = true;
+        std::map<GroupNumber, Held> served;
     };
     struct Group {
         GroupRecord record;
@@ -181,6 +205,10 @@ class Ownership {
         // true, however late. A record that we want to serve all the same is written anew.
         bool is_given = false;
         Instant fails_since = kNever;  // stackd was asked to serve it from then on, and has not
+        bool is_confirmed = false;     // stackd serves it
+        std::size_t peers = 0;         // with a session here
+        Wish wish;
+        Instant wish_until = kLongAgo;
     };
     // A change of ours whose answer is awaited.
     struct InFlight {
@@ -195,6 +223,15 @@ class Ownership {
         Instant since;
         std::uint64_t stop = 0;  // the number of the Stop: an earlier one proves nothing, since a Serve followed it
         bool is_stopped = false;
+        std::size_t peers = 0;  // that had a session when it was stopped
+    };
+    // A group that was given, and whose peers are on their way. A drain gives the next one when they have arrived.
+    struct Arriving {
+        GroupNumber group = 0;
+        std::string to;
+        std::uint64_t epoch = 0;
+        std::size_t peers = 0;
+        Instant until;
     };
 
     void settle(Instant now, Actions& out);
@@ -203,6 +240,9 @@ class Ownership {
     std::uint64_t stop(GroupNumber group, Actions& out);  // its number
     void take(Instant now, Actions& out);
     void give(Instant now, Actions& out);
+    void give_as_wished(Instant now, Actions& out);
+    [[nodiscard]] bool have_arrived(Instant now) const;
+    [[nodiscard]] Held held_by(const std::string& node, GroupNumber group) const;
     void begin_giving(Instant now, GroupNumber group, const std::string& to, Actions& out);
     void plan_next(Instant now);
     [[nodiscard]] Duration read_pause() const;
@@ -240,6 +280,7 @@ class Ownership {
     std::optional<InFlight> change_;                // at most one
     Instant change_at_ = kLongAgo;                  // the next, after one that was refused
     std::optional<Giving> giving_;
+    std::optional<Arriving> arriving_;
     bool is_draining_ = false;
     Instant began_ = kLongAgo;
     bool has_double_ = false;

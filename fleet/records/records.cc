@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "fleet/records/base64.h"
+#include "fleet/records/papers.h"
 #include "fleet/records/wire.h"
 
 namespace warren::fleet {
@@ -30,6 +31,7 @@ using wire::text;
 
 constexpr std::size_t kMaxAddress = 64;
 constexpr std::size_t kMaxInstance = 64;
+constexpr std::size_t kMostServed = 256;  // groups of a fleet
 
 std::optional<GroupNumber> group_number(std::string_view name) {
     GroupNumber out = 0;
@@ -51,13 +53,38 @@ std::optional<GroupChanged> group_of(const KeyValue& from) {
     return GroupChanged{*group, {*owner, epoch, from.changed}};
 }
 
+// {"7": [EPOCH, PEERS]}
+std::map<GroupNumber, Held> served_of(const json& beat) {
+    std::map<GroupNumber, Held> out;
+    const json* served = member(beat, "groups");
+    if (served == nullptr || !served->is_object()) return out;
+    for (const auto& [name, held] : served->items()) {
+        const auto group = group_number(name);
+        if (!group || !held.is_array() || held.size() != 2 || out.size() == kMostServed) continue;
+        out[*group] = {number(&held[0]), static_cast<std::size_t>(number(&held[1]))};
+    }
+    return out;
+}
+
 std::optional<BeatChanged> beat_of(const KeyValue& from) {
     const auto name = name_of(from.key, "beat");
     if (!name || !is_node_name(*name)) return std::nullopt;
     const json value = from.value();
     auto instance = text(member(value, "instance")).value_or("");
     if (instance.size() > kMaxInstance) instance.clear();
-    return BeatChanged{*name, {from.changed, flag(value, "drain", false), flag(value, "serves", true), instance}};
+    return BeatChanged{
+        *name, {from.changed, flag(value, "drain", false), flag(value, "serves", true), instance, served_of(value)}};
+}
+
+std::optional<WishChanged> wish_of(const KeyValue& from) {
+    const auto name = name_of(from.key, "wanted");
+    const auto group = name ? group_number(*name) : std::nullopt;
+    if (!group) return std::nullopt;
+    const json value = from.value();
+    const auto to = text(member(value, "to"));
+    const std::uint64_t epoch = number(member(value, "epoch"));
+    if (!to || !is_node_name(*to) || epoch == 0) return std::nullopt;
+    return WishChanged{*group, {*to, epoch}};
 }
 
 std::optional<StateChanged> state_of(const KeyValue& from) {
@@ -90,11 +117,11 @@ bool is_node_name(std::string_view text) {
 // --- requests ------------------------------------------------------------------------------------
 
 std::string beat_request(const std::string& node, Revision fence, const Beat& beat) {
-    const json value{{"number", beat.number},
-                     {"wall", beat.wall_milliseconds},
-                     {"drain", beat.is_draining},
-                     {"serves", beat.can_serve},
-                     {"instance", beat.instance}};
+    json served = json::object();
+    for (const auto& [group, held] : beat.served)
+        served[std::to_string(group)] = json::array({held.epoch, std::uint64_t{held.peers}});
+    const json value{{"number", beat.number},    {"wall", beat.wall_milliseconds}, {"drain", beat.is_draining},
+                     {"serves", beat.can_serve}, {"instance", beat.instance},      {"groups", served}};
     const json request{{"compare", json::array({compare(key_of("fence", node), fence)})},
                        {"success", json::array({put(key_of("beat", node), value)})}};
     return request.dump();
@@ -116,6 +143,14 @@ std::string change_request(const Change& change) {
         puts.push_back(put(key_of("fence", change.victim), change.epoch));
     }
     return json{{"compare", compares}, {"success", puts}}.dump();
+}
+
+std::string wish_request(GroupNumber group, const Wish& wish, Revision group_changed) {
+    const std::string number = std::to_string(group);
+    const json request{
+        {"compare", json::array({compare(key_of("groups", number), group_changed)})},
+        {"success", json::array({put(key_of("wanted", number), {{"to", wish.to}, {"epoch", wish.epoch}})})}};
+    return request.dump();
 }
 
 std::string state_request(GroupNumber group, const std::map<std::string, PeerPlaces>& customers) {
@@ -186,9 +221,10 @@ Result<Watched> parse_watched(const std::string& line) {
         if (pair == nullptr || type.value_or("PUT") != "PUT") continue;  // a read finds what was deleted
         const auto changed = key_value_of(*pair);
         if (!changed) continue;
-        if (changed->key == "revision") out.changes.emplace_back(ConfigurationMoved{});
+        if (changed->key == "revision" || is_paper_key(changed->key)) out.changes.emplace_back(ConfigurationMoved{});
         if (auto group = group_of(*changed)) out.changes.emplace_back(std::move(*group));
         if (auto beat = beat_of(*changed)) out.changes.emplace_back(std::move(*beat));
+        if (auto wish = wish_of(*changed)) out.changes.emplace_back(std::move(*wish));
         if (auto state = state_of(*changed)) out.changes.emplace_back(std::move(*state));
     }
     return out;

@@ -37,10 +37,13 @@ struct Beat {
     bool is_draining = false;
     bool can_serve = true;
     std::string instance = {};  // of this machine
+    std::map<GroupNumber, Held> served = {};
 };
 [[nodiscard]] std::string beat_request(const std::string& node, Revision fence, const Beat& beat);
 [[nodiscard]] std::string read_request(const std::string& node);
 [[nodiscard]] std::string change_request(const Change& change);
+// Of an operator, who knows the group as it was last changed at that revision; accepted if it is so still.
+[[nodiscard]] std::string wish_request(GroupNumber group, const Wish& wish, Revision group_changed);
 // At most kStatesAtOnce customers.
 inline constexpr std::size_t kStatesAtOnce = 100;
 [[nodiscard]] std::string state_request(GroupNumber group, const std::map<std::string, PeerPlaces>& customers);
@@ -73,9 +76,14 @@ struct StateChanged {
     std::string customer;
     PeerPlaces places;
 };
-// Another revision of the configuration is in force (fleet/records/configuration.h).
+struct WishChanged {
+    GroupNumber group = 0;
+    Wish wish;
+};
+// Another revision of the configuration is in force (fleet/records/configuration.h), or the roster or a certificate has
+// changed (fleet/records/papers.h).
 struct ConfigurationMoved {};
-using Changed = std::variant<GroupChanged, BeatChanged, StateChanged, ConfigurationMoved>;
+using Changed = std::variant<GroupChanged, BeatChanged, StateChanged, ConfigurationMoved, WishChanged>;
 struct Watched {
     Revision revision = 0;
     std::vector<Changed> changes;

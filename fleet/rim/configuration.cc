@@ -13,9 +13,12 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/json_members.h"
 #include "base/log.h"
 #include "fleet/records/configuration.h"
 #include "fleet/records/records.h"
+#include "fleet/rim/cluster.h"
+#include "fleet/rim/placement.h"
 #include "ipc/channel.h"
 #include "ipc/long_text.h"
 
@@ -36,16 +39,6 @@ std::string dump(const json& value) {
 
 json refused(const std::string& why) {
     return {{"error", why}};
-}
-
-std::uint64_t number_of(const json& of, const char* name) {
-    const auto found = of.find(name);
-    return found != of.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
-}
-
-std::string text_of(const json& of, const char* name) {
-    const auto found = of.find(name);
-    return found != of.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 json answer_get(const json& question, const ConfigurationSocket::Ask& ask) {
@@ -108,17 +101,21 @@ json answer_put(const json& question, const std::string& node, const Configurati
 }  // namespace
 
 Result<std::unique_ptr<ConfigurationSocket>> ConfigurationSocket::listen(const std::string& path, std::string node,
-                                                                         Ask ask) {
+                                                                         Ask ask, Look look) {
     auto listener = ipc::listen_at(path, 0600);
     if (!listener) return tl::unexpected<Error>(listener.error());
     UniqueFd end(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!end.valid()) return fail_errno("eventfd", errno);
-    return std::unique_ptr<ConfigurationSocket>(
-        new ConfigurationSocket(std::move(*listener), std::move(end), std::move(node), std::move(ask)));
+    return std::unique_ptr<ConfigurationSocket>(new ConfigurationSocket(
+        std::move(*listener), std::move(end), std::move(node), std::move(ask), std::move(look)));
 }
 
-ConfigurationSocket::ConfigurationSocket(UniqueFd listener, UniqueFd end, std::string node, Ask ask)
-    : listener_(std::move(listener)), end_(std::move(end)), node_(std::move(node)), ask_(std::move(ask)) {
+ConfigurationSocket::ConfigurationSocket(UniqueFd listener, UniqueFd end, std::string node, Ask ask, Look look)
+    : listener_(std::move(listener)),
+      end_(std::move(end)),
+      node_(std::move(node)),
+      ask_(std::move(ask)),
+      look_(std::move(look)) {
     for (int i = 0; i < kClientsAtOnce; ++i) threads_.emplace_back([this] { run(); });
 }
 
@@ -174,6 +171,13 @@ std::string ConfigurationSocket::answer(const std::string& question) {
     if (op == "get") return dump(answer_get(asked, ask_));
     if (op == "about") return dump(answer_about(asked, ask_));
     if (op == "put") return dump(answer_put(asked, node_, ask_));
+    if (op == "groups") return dump(answer_groups(look_));
+    if (op == "plan") return dump(answer_plan(asked, look_));
+    if (op == "wish") return dump(answer_wish(asked, ask_, look_));
+    if (op == "members") return dump(answer_members(ask_));
+    if (op.starts_with("member_")) return dump(answer_member(asked, ask_));
+    if (op == "papers") return dump(answer_papers(ask_));
+    if (op == "put_paper") return dump(answer_put_paper(asked, ask_));
     if (op != "wait") return dump(refused("unknown question"));
     wait();
     return dump(json::object());

@@ -160,8 +160,16 @@ void Lane::push(Wish wish) {
 std::optional<Lane::Wish> Lane::next(Side& side) {
     const Side& other = &side == &changing_ ? renewing_ : changing_;
     std::unique_lock lock(mutex_);
-    change_.wait(lock,
-                 [&] { return is_over_ || (!side.waiting.empty() && other.busy_with != side.waiting.front().group); });
+    const auto has_work = [&] {
+        return is_over_ || (!side.waiting.empty() && other.busy_with != side.waiting.front().group);
+    };
+    // BIRD is told again what it has missed, as soon as it is there.
+    while (&side == &changing_ && is_bird_behind_ && !change_.wait_for(lock, bird_pause_, has_work)) {
+        lock.unlock();
+        tell_bird();
+        lock.lock();
+    }
+    change_.wait(lock, has_work);
     if (is_over_) return std::nullopt;
     Wish wish = std::move(side.waiting.front());
     side.waiting.pop_front();
@@ -217,11 +225,23 @@ bool Lane::announce(const Wish& wish) {
             if (other.serves && is_new) note(other);
         }
     }
-    if (!is_new) return true;
+    if (is_new) tell_bird();
+    return true;
+}
+
+void Lane::tell_bird() {
     Status done = write_file(options_.directory + "/bird.conf", bird_filters(epochs_), 0644);
     if (done) done = reconfigure_bird(options_.bird_socket);
-    if (!done) log(LogLevel::kError, "bird_not_configured", {{"reason", done.error().what}});
-    return true;
+    const std::string problem = done ? "" : done.error().what;
+    if (std::exchange(bird_problem_, problem) != problem) {
+        if (done) {
+            log(LogLevel::kInfo, "bird_configured");
+        } else {
+            log(LogLevel::kError, "bird_not_configured", {{"reason", problem}});
+        }
+    }
+    is_bird_behind_ = !done;
+    bird_pause_ = done ? kBirdPause : std::min(2 * bird_pause_, kMostBirdPause);  // one that hangs holds up what ends
 }
 
 void Lane::complain(GroupNumber group, const std::string& complaint) {

@@ -2,6 +2,7 @@
 // begins or ends.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -59,6 +60,8 @@ class Lane {
     void push(Wish wish);
 
   private:
+    static constexpr std::chrono::milliseconds kBirdPause{500};
+    static constexpr std::chrono::milliseconds kMostBirdPause{16'000};
     // What stackd serves, as far as we asked for it.
     struct Open {
         std::uint64_t epoch = 0;
@@ -78,6 +81,7 @@ class Lane {
     // False: it is not known what else is announced, so nothing was changed.
     [[nodiscard]] bool announce(const Wish& wish);
     void learn_epochs();
+    void tell_bird();
     void complain(GroupNumber group, const std::string& complaint);
 
     Options options_;
@@ -88,8 +92,11 @@ class Lane {
     std::map<GroupNumber, std::string> complaints_;
     bool is_over_ = false;
     std::condition_variable change_;
-    std::map<IpAddress, std::uint64_t> epochs_;  // the changing thread's
+    std::map<IpAddress, std::uint64_t> epochs_;  // the changing thread's, as all up to the problem
     bool knows_epochs_ = false;                  // of what an earlier fleetd announced
+    bool is_bird_behind_ = false;                // likewise: it did not take the last order
+    std::string bird_problem_;
+    std::chrono::milliseconds bird_pause_ = kBirdPause;  // to the next try
     std::thread changer_;
     std::thread renewer_;
 };

@@ -14,7 +14,7 @@ from tests.lab.fleets import PORT, ROUTER, SERVICE, STACK, Cluster  # noqa: F401
 @pytest.fixture
 def make_fleet():
     with netlab.Lab() as lab:
-        yield lambda count: fleets.Fleet(lab, count)
+        yield lambda count, **more: fleets.Fleet(lab, count, **more)
 
 
 @pytest.fixture
@@ -22,4 +22,4 @@ def make_cluster(make_fleet):
     """A fleet with etcd, BIRD and fleetd on each node."""
     if fleets.missing():
         pytest.skip(f"{', '.join(fleets.missing())}: not installed (tools/setup fleet)")
-    return lambda count: Cluster(make_fleet(count).start()).start()
+    return lambda count, **more: Cluster(make_fleet(count, **more).start()).start()

@@ -52,6 +52,23 @@ def test_what_is_applied_on_one_node_is_in_force_on_the_others(cluster):
     no_key_in_etcd(cluster, [first.key.private, psk])
 
 
+def test_a_secret_that_its_customer_cannot_use_is_named_and_stays_here(cluster):
+    first, second, _ = cluster.fleet.nodes
+    good = text_of(second, "secrets/uplink")
+    first._put("secrets/uplink", "no key at all\n", 0o600)
+    refused = first.configure("apply", check=False)
+    assert refused.returncode == 1 and "secrets/uplink" in refused.stderr, refused.stderr
+    first._put("secrets/uplink", good, 0o600)
+    psk = fleets.Grouped("beta", ["10.50.0.1/24"], [
+        warren.Peer("site", wireguard_go.new_key().public, ["10.51.0.2/32"], psk=wireguard_go.new_psk())])
+    first.write_customer(psk)
+    first.configure("apply")
+    first._put("secrets/beta/site.psk", "half a key\n", 0o600)
+    refused = first.configure("apply", check=False)
+    assert refused.returncode == 1 and "secrets/beta/site.psk" in refused.stderr, refused.stderr
+    assert "revision 2" in first.configure("fleet", "status").stdout
+
+
 def test_a_node_that_lost_its_files_takes_none_from_the_others(cluster):
     first, second, _ = cluster.fleet.nodes
     text = text_of(first, "customers/acme.toml")

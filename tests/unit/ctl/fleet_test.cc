@@ -215,6 +215,29 @@ TEST_CASE("a secret does not come back in an older form, nor from a revision tha
     CHECK(node.text("secrets/a") == "key");
 }
 
+TEST_CASE("a secret that is to hold a key and holds none does not take the place of the one that is here") {
+    Follower node;
+    const std::string good = "mB0pNvG8Y5v1gcOMcwJ4sH1gQvF5r0F8rLh4tN0rX0A=\n";
+    const auto sealed = [&](const std::string& text, std::uint64_t revision) {
+        return crypto::seal_text(as_bytes(text), "secrets/uplink", revision,
+                                 {{"vie-1", crypto::public_key_of(node.key)}})
+            .value();
+    };
+    node.put("appliance", "schema = 1\n[wireguard]\nprivate_key = { secret = \"uplink\" }\n", 5);
+    REQUIRE(std::filesystem::create_directory(node.directory.path + "/customers"));
+    node.put("secrets/uplink", sealed(good, 1), 5);
+    node.take();
+    REQUIRE(node.text("secrets/uplink") == good);
+    REQUIRE_FALSE(node.text("warren.toml").empty());
+    node.put("secrets/uplink", sealed("half a key", 1), 6);
+    node.take();
+    CHECK(node.text("secrets/uplink") == good);
+    CHECK(node.base.problems.at("secrets/uplink") == "it holds no key; the last good one stays");
+    node.put("secrets/other", node.sealed("secrets/other", 1), 7);  // nobody says what it holds
+    node.take();
+    CHECK(node.text("secrets/other") == "key");
+}
+
 TEST_CASE("a file of a backup of etcd is taken although its revision is lower") {
     Follower node;
     node.put("certs/a", "new", 9);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
@@ -72,10 +73,12 @@ class SlowBird {
             std::array<char, 64> order{};
             (void)!::write(first.get(), greeting.data(), greeting.size());
             (void)!::read(first.get(), order.data(), order.size());
+            is_told = true;
             (void)!::write(first.get(), answer.data(), answer.size());
         });
     }
     ~SlowBird() { thread_.join(); }
+    std::atomic<bool> is_told = false;
 
   private:
     UniqueFd socket_;
@@ -83,11 +86,11 @@ class SlowBird {
 };
 
 struct Room {
-    Room() {
+    explicit Room(bool has_bird = true) {
         std::string name = "/tmp/warren-lane-XXXXXX";
         REQUIRE(::mkdtemp(name.data()) != nullptr);
         directory = name;
-        bird = std::make_unique<SlowBird>(directory + "/bird.ctl");
+        if (has_bird) start_bird();
         auto listening = Control::listen(directory + "/fleet.sock", [this](const ipc::ControlRequest& request) {
             const bool stops = request.verb == ipc::ControlVerb::kGroupStop;
             if (stops || request.verb == ipc::ControlVerb::kGroupServe)
@@ -109,6 +112,7 @@ struct Room {
         bird.reset();
         std::filesystem::remove_all(directory);
     }
+    void start_bird() { bird = std::make_unique<SlowBird>(directory + "/bird.ctl"); }
     void serve(GroupNumber group, std::uint64_t epoch = 1) {
         Lane::Wish wish;
         wish.group = group;
@@ -176,6 +180,15 @@ TEST_CASE("with another epoch a group is announced anew before it is served") {
     std::ostringstream text;
     text << include.rdbuf();
     CHECK(text.str().find("4294967293") != std::string::npos);  // of epoch 2
+}
+
+TEST_CASE("a BIRD that was not there for an order is told of it when it is") {
+    Room room(false);
+    room.serve(0);
+    REQUIRE(room.book.has("served 0", 1, seconds(5)));  // it is served all the same
+    room.start_bird();
+    for (int i = 0; i < 200 && !room.bird->is_told; ++i) std::this_thread::sleep_for(milliseconds(50));
+    CHECK(room.bird->is_told);
 }
 
 }  // namespace warren::fleet

@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
 #include <string>
+#include <utility>
 #include <variant>
 
 namespace warren::fleet {
@@ -15,15 +17,16 @@ using std::chrono::seconds;
 // Two nodes and one group: "vie-1" is ours, etcd does what it asks, and "vie-2" goes on beating.
 class Alone {
   public:
-    explicit Alone(const std::string& owner) {
-        if (!owner.empty()) groups_[0] = {owner, 1, 1};
+    explicit Alone(const std::string& owner, GroupNumber groups = 1)
+        : machine_(Ownership::Settings{.me = "vie-1", .instance = "this one", .groups = groups}) {
+        for (GroupNumber group = 0; !owner.empty() && group < groups; ++group) groups_[group] = {owner, 1, 1};
     }
 
     bool has_stackd = true;  // it answers
     bool does_serve = true;  // and does what it is asked
     bool other_beats = true;
     bool refuses = false;  // etcd does, each change
-    GroupRecord record() const { return groups_.at(0); }
+    GroupRecord record(GroupNumber group = 0) const { return groups_.at(group); }
     std::size_t changes = 0;
     std::size_t beats = 0;
     std::size_t stops = 0;
@@ -38,6 +41,23 @@ class Alone {
         machine_.group_seen(now_, 0, record, record.changed, out);
         carry_out(out);
     }
+    void wish(const Wish& wish) {
+        Actions out;
+        machine_.wish_seen(now_, 0, wish, out);
+        carry_out(out);
+    }
+    void peers(GroupNumber group, std::size_t peers) {
+        Actions out;
+        machine_.peers_seen(now_, group, peers, out);
+        carry_out(out);
+    }
+    void drain() {
+        Actions out;
+        machine_.drain(now_, true, out);
+        carry_out(out);
+    }
+    // What the other's beats say from now on.
+    void other_has(std::map<GroupNumber, Held> held) { other_held_ = std::move(held); }
     // Another machine beats under our name.
     void beat_as_us() {
         beats_["vie-1"] = {++revision_, false, true, "another"};
@@ -61,7 +81,7 @@ class Alone {
             if (has_stackd) machine_.stackd_answered(now_, out);
             if (other_beats && now_ >= other_at_) {
                 other_at_ = now_ + milliseconds(500);
-                beats_["vie-2"] = {++revision_};
+                beats_["vie-2"] = {++revision_, false, true, "", other_held_};
                 machine_.beat_seen(now_, "vie-2", beats_["vie-2"], revision_, out);
             }
             carry_out(out);
@@ -86,8 +106,9 @@ class Alone {
     }
     void perform(const Change& change, Actions& out) {
         ++changes;
-        const bool is_accepted = groups_[0].changed == change.group_changed && !refuses;
-        if (is_accepted) groups_[0] = {change.owner, change.epoch, ++revision_};
+        GroupRecord& group = groups_[change.group];
+        const bool is_accepted = group.changed == change.group_changed && !refuses;
+        if (is_accepted) group = {change.owner, change.epoch, ++revision_};
         machine_.change_answered(now_, {change.number, revision_, is_accepted}, out);
     }
     void perform(const Serve& serve, Actions& out) {
@@ -103,7 +124,8 @@ class Alone {
     Revision revision_ = 5;
     std::map<GroupNumber, GroupRecord> groups_;
     std::map<std::string, ReadAnswer::Beat> beats_{{"vie-2", {2}}};
-    Ownership machine_{Ownership::Settings{.me = "vie-1", .instance = "this one"}};
+    std::map<GroupNumber, Held> other_held_;
+    Ownership machine_;
 };
 
 }  // namespace
@@ -256,6 +278,95 @@ TEST_CASE("a group is given on the answer to its own Stop") {
     machine.stopped(now, 0, stop.number, out);
     REQUIRE(out.size() == 1);
     CHECK(std::get<Change>(out[0]).owner == "vie-2");
+}
+
+TEST_CASE("a wish is obeyed by the owner in the epoch that it was made in, for ten seconds") {
+    Alone alone("vie-1");
+    alone.run(seconds(5));
+    const std::uint64_t epoch = alone.record().epoch;
+    SUBCASE("of this epoch") {
+        alone.wish({"vie-2", epoch});
+        alone.run(seconds(1));
+        CHECK(alone.record().owner == "vie-2");
+        CHECK_FALSE(alone.is_served());
+    }
+    SUBCASE("of another epoch") {
+        alone.wish({"vie-2", epoch - 1});
+        alone.run(seconds(20));
+        CHECK(alone.record().owner == "vie-1");
+    }
+    SUBCASE("to a node that cannot have it, and not later when it can") {
+        alone.other_beats = false;
+        alone.run(seconds(7));
+        alone.wish({"vie-2", epoch});
+        alone.run(seconds(11));
+        alone.other_beats = true;
+        alone.run(seconds(10));
+        CHECK(alone.record().owner == "vie-1");
+    }
+    SUBCASE("to nobody that is known, or to us") {
+        alone.wish({"vie-9", epoch});
+        alone.run(seconds(2));
+        alone.wish({"vie-1", epoch});
+        alone.run(seconds(2));
+        CHECK(alone.record().owner == "vie-1");
+        CHECK(alone.is_served());
+    }
+}
+
+TEST_CASE("a drain gives the next group when the peers of the last one are at its new owner, or after ten seconds") {
+    Alone alone("vie-1", 2);
+    alone.run(seconds(5));
+    REQUIRE(alone.record(0).owner == "vie-1");
+    REQUIRE(alone.record(1).owner == "vie-1");
+    alone.peers(0, 3);
+    alone.peers(1, 3);
+    alone.drain();
+    alone.run(seconds(2));
+    CHECK(alone.record(0).owner == "vie-2");
+    CHECK(alone.record(1).owner == "vie-1");
+    const std::uint64_t epoch = alone.record(0).epoch;
+    SUBCASE("all of them") {
+        alone.other_has({{0, {epoch, 3}}});
+        alone.run(seconds(1));
+        CHECK(alone.record(1).owner == "vie-2");
+    }
+    SUBCASE("not all of them, or as the new owner had it long ago") {
+        alone.other_has({{0, {epoch, 2}}});
+        alone.run(seconds(2));
+        CHECK(alone.record(1).owner == "vie-1");
+        alone.other_has({{0, {epoch - 1, 3}}});
+        alone.run(seconds(2));
+        CHECK(alone.record(1).owner == "vie-1");
+        alone.run(seconds(5));
+        CHECK(alone.record(1).owner == "vie-2");
+    }
+    SUBCASE("none had one") {
+        Alone idle("vie-1", 2);
+        idle.run(seconds(5));
+        idle.drain();
+        idle.run(seconds(1));
+        CHECK(idle.record(1).owner == "vie-2");
+    }
+}
+
+TEST_CASE("a beat says which groups stackd serves, and how many of their peers are there") {
+    Alone alone("vie-1");
+    alone.does_serve = false;
+    alone.run(seconds(2));
+    CHECK(alone.machine().held().empty());
+    alone.does_serve = true;
+    alone.run(seconds(2));
+    alone.peers(0, 7);
+    CHECK(alone.machine().held() == std::map<GroupNumber, Held>{{0, {alone.record().epoch, 7}}});
+    CHECK(alone.machine().groups(alone.now()).at(0).is_well);
+    CHECK(alone.machine().groups(alone.now()).at(0).peers == 7);
+    alone.write({"vie-2", 9});
+    CHECK_FALSE(alone.machine().groups(alone.now()).at(0).is_well);  // it has not said so
+    alone.other_has({{0, {9, 5}}});
+    alone.run(seconds(1));
+    CHECK(alone.machine().groups(alone.now()).at(0).is_well);
+    CHECK(alone.machine().groups(alone.now()).at(0).peers == 5);
 }
 
 }  // namespace warren::fleet

@@ -51,6 +51,43 @@ TEST_CASE("a beat is put where the fence has not changed") {
     CHECK(decoded(request["success"][0]["request_put"]["key"]) == "/warren/beat/vie-1");
 }
 
+TEST_CASE("a beat tells of the groups that are served, and what is no group there is left out") {
+    const json request = json::parse(beat_request("vie-1", 7, {3, 1'000, false, true, "", {{7, {12, 345}}}}));
+    const std::string value = decoded(request["success"][0]["request_put"]["value"]);
+    const auto answer = parse_read(read_answer({}, {pair("/warren/beat/vie-1", value, 80)}, {}));
+    REQUIRE(answer);
+    CHECK(answer->beats.at("vie-1").served == std::map<GroupNumber, Held>{{7, {12, 345}}});
+    const auto hostile = parse_read(
+        read_answer({},
+                    {pair("/warren/beat/vie-1",
+                          R"({"groups":{"x":[1,2],"1":[1],"2":7,"70000":[1,2],"3":["a",-1],"4":[5,6,7]}})", 80),
+                     pair("/warren/beat/vie-2", R"({"groups":[1]})", 81)},
+                    {}));
+    REQUIRE(hostile);
+    CHECK(hostile->beats.at("vie-1").served == std::map<GroupNumber, Held>{{3, {0, 0}}});
+    CHECK(hostile->beats.at("vie-2").served.empty());
+}
+
+TEST_CASE("a wish is put where the group has not changed, and is heard by those who watch") {
+    const json request = json::parse(wish_request(7, {"vie-2", 12}, 50));
+    CHECK(decoded(request["compare"][0]["key"]) == "/warren/groups/7");
+    CHECK(request["compare"][0]["mod_revision"] == "50");
+    CHECK(decoded(request["success"][0]["request_put"]["key"]) == "/warren/wanted/7");
+    const auto heard = [](const std::string& key, const std::string& value) {
+        const json line{{"result", {{"header", {{"revision", "90"}}}, {"events", {{{"kv", pair(key, value, 60)}}}}}}};
+        return parse_watched(line.dump())->changes;
+    };
+    const auto changes = heard("/warren/wanted/7", decoded(request["success"][0]["request_put"]["value"]));
+    REQUIRE(changes.size() == 1);
+    const auto& wish = std::get<WishChanged>(changes[0]);
+    CHECK(wish.group == 7);
+    CHECK(wish.wish.to == "vie-2");
+    CHECK(wish.wish.epoch == 12);
+    CHECK(heard("/warren/wanted/7", R"({"to":"vie-2"})").empty());
+    CHECK(heard("/warren/wanted/7", R"({"to":"../x","epoch":1})").empty());
+    CHECK(heard("/warren/wanted/x", R"({"to":"vie-2","epoch":1})").empty());
+}
+
 TEST_CASE("a take compares the group and the beat, and raises the fence; a gift compares the group alone") {
     Change change{1, 7, 30, "vie-2", 5, "vie-1", 28};
     json request = json::parse(change_request(change));

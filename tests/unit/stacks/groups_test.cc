@@ -41,6 +41,15 @@ TEST_CASE("a group has the addresses that root's fleet.toml gives it, and no gro
     CHECK_FALSE(group_addresses("=", 0));
 }
 
+TEST_CASE("a node has the fleet's configuration when all that it took is in force") {
+    CHECK(is_in_force(R"({"revision": 7, "unapplied": [], "files": {}})"));
+    CHECK_FALSE(is_in_force(R"({"revision": 7, "unapplied": ["customers/acme"]})"));
+    for (const char* none : {"", "[]", "{}", "null", R"({"unapplied": 7})", R"({"unapplied": {}})",
+                             R"({"unapplied": []})"
+                             "x"})
+        CHECK_FALSE(is_in_force(none));
+}
+
 TEST_CASE("a lifetime is whole seconds, and never reaches behind the deadline") {
     using std::chrono::milliseconds;
     using std::chrono::seconds;
