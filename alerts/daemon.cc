@@ -175,7 +175,7 @@ void Daemon::handle_facts(ipc::AlertFacts facts) {
     facts_.left_out = facts.left_out;
     has_facts_ = true;
     std::vector<std::uint8_t> wire;
-    if (ipc::encode(ipc::AlertAlive{}, wire)) (void)channel_.send(wire);
+    if (ipc::encode(alive(), wire)) (void)channel_.send(wire);
     if (!has_state_) return;
     const Now now = read_clock();
     std::vector<Book::Event> events;
@@ -275,6 +275,7 @@ void Daemon::deliver() {
         auto batch = outbox_.next(read_clock(), receiver);
         if (!batch) continue;
         save();  // so that a repetition after a crash has the same numbers
+        on_the_way_[static_cast<std::size_t>(receiver)] = batch->alerts.empty() ? "" : batch->alerts.back().text;
         courier_.send(settings_, std::move(*batch), false);
     }
 }
@@ -294,6 +295,7 @@ void Daemon::take_outcomes() {
             log(is_done ? LogLevel::kInfo : LogLevel::kWarn, is_done ? "alerts_delivered" : "alerts_not_delivered",
                 {{"receiver", std::string(name_of(outcome.from))}, {"answer", outcome.answer}});
         outbox_.finish(read_clock().instant, outcome.from, outcome.delivery);
+        if (is_done) told_[number] = {read_clock().wall, std::exchange(on_the_way_[number], {})};
         last_[number] = std::move(outcome);
         save();
     }
@@ -364,6 +366,31 @@ ipc::AlertAnswer Daemon::status() const {
                                  !last || last->delivery == Delivery::kDone, last ? last->answer : "",
                                  static_cast<std::uint32_t>(outbox_.waiting_for(receiver)), outbox_.delivered(receiver),
                                  outbox_.dropped(receiver)});
+    }
+    return out;
+}
+
+ipc::AlertAlive Daemon::alive() const {
+    ipc::AlertAlive out;
+    out.open = static_cast<std::uint32_t>(book_.kept().open.size());
+    const ipc::AlertAnswer all = status();
+    const auto cut = [](const std::string& text) { return text.substr(0, ipc::AlertTarget::kMaxText); };
+    for (const ipc::AlertReceiver& one : all.receivers) {
+        if (out.targets.size() >= ipc::AlertTarget::kMost) break;
+        ipc::AlertTarget& target = out.targets.emplace_back();
+        target.name = one.name;
+        target.where = cut(one.where);
+        target.works = one.works;
+        target.answer = cut(one.answer);
+        target.waiting = one.waiting;
+        target.delivered = one.delivered;
+        target.dropped = one.dropped;
+        for (const Receiver receiver : kReceivers) {
+            if (name_of(receiver) != one.name) continue;
+            const Told& told = told_[static_cast<std::size_t>(receiver)];
+            target.last_at = told.at;
+            target.last_text = cut(told.text);
+        }
     }
     return out;
 }

@@ -63,6 +63,8 @@ class Daemon {
     void accept();
     void read_client(Client& client);
     [[nodiscard]] ipc::AlertAnswer status() const;
+    // For the status page.
+    [[nodiscard]] ipc::AlertAlive alive() const;
     void begin_test();
     void finish_test();
 
@@ -97,6 +99,13 @@ class Daemon {
     std::array<std::optional<Outcome>, kReceivers.size()> last_;  // deliveries
     std::array<std::optional<Outcome>, kReceivers.size()> tested_;
     std::size_t tests_owed_ = 0;
+    // What a receiver was told last.
+    struct Told {
+        WallTime at{};
+        std::string text;
+    };
+    std::array<std::string, kReceivers.size()> on_the_way_;  // the last alert of the batch
+    std::array<Told, kReceivers.size()> told_;
 };
 
 }  // namespace warren::alerts

@@ -25,7 +25,9 @@ static void fields(auto& codec, Is<AlertFacts> auto& m) {
     codec(m.problems, m.left_out, m.daemons, m.pending, m.deadline, m.events, m.failed_update);
 }
 static void fields(auto&, Is<AlertCertificates> auto&) {}
-static void fields(auto&, Is<AlertAlive> auto&) {}
+static void fields(auto& codec, Is<AlertAlive> auto& m) {
+    codec(m.open, m.targets);
+}
 
 Status encode(const AlertMessage& message, std::vector<std::uint8_t>& wire) {
     return encode_variant(message, wire);

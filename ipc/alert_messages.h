@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "crypto/secret_buffer.h"
+#include "ipc/alert_targets.h"
 #include "ipc/control_messages.h"
 
 namespace warren::ipc {
@@ -77,8 +78,11 @@ struct AlertFacts {
     bool operator==(const AlertFacts&) const = default;
 };
 
-// From alertd, for each AlertFacts: so stackd notices an alertd that hangs.
-struct AlertAlive {};
+// From alertd, for each AlertFacts: so stackd notices an alertd that hangs, and the status page can show how it goes.
+struct AlertAlive {
+    std::uint32_t open = 0;            // what is the matter now
+    std::vector<AlertTarget> targets;  // at most AlertTarget::kMost
+};
 
 // One descriptor: a file with certificates in PEM, each after a line "OWNER NAME", where OWNER is a customer or "-".
 struct AlertCertificates {

@@ -57,6 +57,9 @@ static void fields(auto& codec, Is<WebPastBroken> auto& m) {
     codec(m.reason);
 }
 static void fields(auto&, Is<WebAskers> auto&) {}
+static void fields(auto& codec, Is<WebRevisions> auto& m) {
+    codec(m.problem);
+}
 
 Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire) {
     return encode_variant(message, wire);

@@ -1,6 +1,6 @@
 // stackd -> statusd: what it needs, as descriptors, each replaced by a later one of its kind; and which customers were
 // renamed. statusd sends requests: for a connection to vpnd when it has none, for a new database of the past when the
-// one that it has cannot be used, and for what its users want changed.
+// one that it has cannot be used, for what its users want changed, and for what is in a stack that they look at.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,10 @@
 #include "base/bytes.h"
 #include "base/log_level.h"
 #include "base/result.h"
+#include "ipc/alert_targets.h"
 #include "ipc/control_messages.h"
 #include "ipc/web_changes.h"
+#include "ipc/web_look.h"
 
 namespace warren::ipc {
 
@@ -77,10 +79,15 @@ struct WebPastBroken {
 };
 // One descriptor: a SEQPACKET listener for vpnctl, which asks there (ipc/page_messages.h).
 struct WebAskers {};
+// One descriptor: a file with the latest revisions (ipc/web_revisions.h), whenever there is a new one. None: there is
+// no file that has the revision in force; whose those are that statusd has, nobody knows any more.
+struct WebRevisions {
+    std::string problem;  // why there is no file; "": there is, or nothing is kept
+};
 
 using WebMessage = std::variant<WebListener, WebSnapshots, WebUsers, WebCertificate, WebAsks, WebLogLevel, WebProblems,
                                 WebStacks, WebRenames, WebChanging, WebUnlock, WebUnlocked, WebChange, WebChanged,
-                                WebPast, WebPastBroken, WebAskers>;
+                                WebPast, WebPastBroken, WebAskers, WebRevisions, WebLook, WebLooked, WebAlerts>;
 
 [[nodiscard]] Status encode(const WebMessage& message, std::vector<std::uint8_t>& wire);
 [[nodiscard]] Result<WebMessage> decode_web(Bytes wire);

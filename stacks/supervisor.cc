@@ -15,7 +15,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "config/certificate_ends.h"
 #include "config/parse.h"
+#include "ipc/certificate_facts.h"
 #include "stacks/children/inspection.h"
 #include "stacks/customer_shares.h"
 #include "stacks/host/notify.h"
@@ -88,7 +90,8 @@ Supervisor::Supervisor(const RunDir& run_dir, Kernel& kernel, const Signals& sig
       confirmation_(options_.state_dir, options_.config_directory),
       logs_(run_dir.path()),
       services_(options_of_services()),
-      page_changes_(options_.config_directory, hands_for_page()) {
+      page_changes_(options_.config_directory, hands_for_page()),
+      page_history_(options_.state_dir, run_dir.file("revisions.page")) {
     if (options_.web) web_.emplace(*options_.web);
     if (options_.auth) auth_.emplace(*options_.auth);
     if (options_.alerts) alerts_.emplace(*options_.alerts);
@@ -224,7 +227,7 @@ void Supervisor::serve() {
                                                          last_good_.next_deadline(),
                                                          next_of_history(),
                                                          link_.is_connected() ? usage_at_ : kNever,
-                                                         page_changes_.next_deadline(now()),
+                                                         next_of_page(),
                                                          logs_.next_deadline(now()),
                                                          services_.next_deadline(now()),
                                                          control_->next_deadline(),
@@ -428,6 +431,8 @@ void Supervisor::update_web() {
     if (incomplete_stacks(reconciler_.problems()) != incomplete_) report_stacks();
     web_->report_problems(problems());
     web_->report_changing(changing());
+    web_->report_alerts(alerts_shown());
+    tell_history();
 }
 
 Report Supervisor::handle_request(const ipc::ControlRequest& request, uid_t peer) {
@@ -518,6 +523,11 @@ Report Supervisor::status(const std::string& customer) const {
     if (history_.is_on()) fact("revision " + std::to_string(history_.in_force().value_or(0)));
     const auto services = services_.facts(customer);
     report.texts.insert(report.texts.end(), services.begin(), services.end());
+    if (const auto* const accepted = customer.empty() ? nullptr : reconciler_.current().find(customer)) {
+        for (const config::CertificateEnd& end : config::certificate_ends(accepted->customer, accepted->secrets))
+            report.texts.push_back({ipc::ControlText::Kind::kFact, customer,
+                                    ipc::text_of(ipc::CertificateFact{end.field, end.file, end.not_after})});
+    }
     const auto disabled = disabled_peers_of(reconciler_.current(), customer);
     report.texts.insert(report.texts.end(), disabled.begin(), disabled.end());
     const auto all = problems();

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "base/token_bucket.h"
 #include "base/usage_record.h"
 #include "stacks/children/alert_keeper.h"
 #include "stacks/children/auth_keeper.h"
@@ -29,6 +30,8 @@
 #include "stacks/host/watchdog.h"
 #include "stacks/last_good.h"
 #include "stacks/page_changes.h"
+#include "stacks/page_history.h"
+#include "stacks/page_looks.h"
 #include "stacks/reconciler.h"
 #include "stacks/services/service_table.h"
 
@@ -164,6 +167,11 @@ class Supervisor {
     [[nodiscard]] PageChanges::Hands hands_for_page();
     void serve_page();
     [[nodiscard]] ipc::WebChanging changing() const;
+    [[nodiscard]] ipc::WebLooked look(const ipc::WebLook& asked);
+    [[nodiscard]] ipc::WebAlerts alerts_shown() const;
+    // The revisions that it shows.
+    void tell_history();
+    [[nodiscard]] Instant next_of_page() const;
 
     const RunDir& run_dir_;
     const Signals& signals_;
@@ -187,7 +195,9 @@ class Supervisor {
     VpndLink link_;
     std::optional<WebKeeper> web_;
     PageChanges page_changes_;
-    std::uint64_t page_life_ = 0;  // of the statusd that page_changes_ has to do with
+    PageHistory page_history_;
+    PageLooks looks_;
+    std::uint64_t page_life_ = 0;  // of the statusd that page_changes_ and looks_ have to do with
     std::optional<AuthKeeper> auth_;
     std::optional<AlertKeeper> alerts_;
     std::vector<ipc::AlertEvent> alert_events_;  // the latest

@@ -11,6 +11,7 @@
 #include "access/secrets.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "ipc/web_revisions.h"
 #include "ipc/web_stacks.h"
 #include "web/model/page.h"
 #include "web/model/sentences.h"
@@ -124,6 +125,10 @@ void Daemon::handle(ipc::WebMessage message, std::vector<UniqueFd> descriptors) 
         facts_.changing = *changing;
         server_.tick();
     }
+    if (const auto* revisions = std::get_if<ipc::WebRevisions>(&message))
+        handle_revisions(*revisions, std::move(first));
+    if (auto* alerts = std::get_if<ipc::WebAlerts>(&message)) facts_.alerts = std::move(*alerts);
+    if (auto* looked = std::get_if<ipc::WebLooked>(&message)) server_.finish(looked->id, std::move(*looked));
     if (auto* unlocked = std::get_if<ipc::WebUnlocked>(&message)) server_.finish(unlocked->id, std::move(*unlocked));
     if (auto* changed = std::get_if<ipc::WebChanged>(&message)) server_.finish(changed->id, std::move(*changed));
 }
@@ -178,7 +183,11 @@ void Daemon::handle_stacks(UniqueFd file) {
         if (known.empty() || known.mapped() != stack) changed.insert(stack.customer);
         facts_.stacks[stack.customer] = std::move(stack);
     }
-    for (const auto& [id, gone] : before) changed.insert(id);
+    std::set<std::string> gone;
+    for (const auto& [id, stack] : before) gone.insert(id);
+    // Who gets such an id later is somebody else.
+    forget_owners(facts_, gone);
+    changed.merge(gone);
     census_.mark_changed(changed);
     server_.tick();
 }
@@ -198,6 +207,19 @@ void Daemon::handle_problems(ipc::WebProblems message) {
     facts_.problems = merge_problems(facts_.problems, std::move(message.problems), read_clock().wall);
     census_.set_unserved(std::move(unserved));
     server_.tick();
+}
+
+void Daemon::handle_revisions(const ipc::WebRevisions& message, UniqueFd file) {
+    facts_.revisions_problem = message.problem;
+    if (!file.valid()) return forget_owners(facts_);
+    const auto content = read_file(file.get(), ipc::kMaxRevisionsFile);
+    auto revisions = content ? ipc::decode_revisions(as_bytes(*content)) : tl::unexpected(content.error());
+    if (!revisions) {
+        log(LogLevel::kError, "revisions_rejected", {{"reason", revisions.error().what}});
+        facts_.revisions_problem = revisions.error().what;
+        return forget_owners(facts_);
+    }
+    facts_.revisions = std::move(*revisions);
 }
 
 void Daemon::handle_listener(const ipc::WebListener& message, UniqueFd listener) {

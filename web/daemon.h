@@ -44,6 +44,7 @@ class Daemon {
     void handle_certificate(const ipc::WebCertificate& message, UniqueFd file);
     void handle_stacks(UniqueFd file);
     void handle_problems(ipc::WebProblems message);
+    void handle_revisions(const ipc::WebRevisions& message, UniqueFd file);
     void handle_renames(ipc::WebRenames message);
     [[nodiscard]] bool ask(std::uint32_t id, Ask& ask);
     void report_broken_past(const std::string& reason);

@@ -6,14 +6,19 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
+#include "ctl/ask/control_client.h"
 #include "ctl/commands/complaints.h"
 #include "ctl/commands/request.h"
 #include "ctl/runners.h"
 #include "ctl/show/ipsec_views.h"
+#include "ipc/certificate_facts.h"
 
 namespace warren::ctl {
 
 namespace {
+
+constexpr int kPatienceSeconds = 5;  // for stackd
 
 // Customer and connection as they were named, "" for all.
 std::string argument(const Invocation& invocation, std::size_t position) {
@@ -68,6 +73,18 @@ int order(const Invocation& invocation, const ConnectionStatus& connection, Outp
                                output);
 }
 
+// Of the customer that is named; none when stackd does not answer: vpnd, who was asked before, has no certificate.
+std::vector<ipc::CertificateFact> certificates_of(const Invocation& invocation) {
+    std::vector<ipc::CertificateFact> out;
+    const ipc::ControlRequest request{ipc::ControlVerb::kStatus, std::nullopt, invocation.arguments[0]};
+    const auto take = [&](const ipc::ControlText& text) {
+        if (text.kind != ipc::ControlText::Kind::kFact || text.customer != invocation.arguments[0]) return;
+        if (auto fact = ipc::parse_certificate_fact(text.text)) out.push_back(std::move(*fact));
+    };
+    if (!send_request(invocation.run_dir, request, take, {}, kPatienceSeconds)) out.clear();
+    return out;
+}
+
 bool is_order(std::string_view word) {
     const auto& names = ipc::kConnectionActionNames;
     return std::find(names.begin(), names.end(), word) != names.end();
@@ -102,10 +119,14 @@ int run_ipsec(const Invocation& invocation, Output& output) {
         return show_attempts(invocation,
                              customer.empty() ? std::vector<ConnectionStatus>{} : snapshot->customers[0].connections,
                              output);
+    const auto certificates = customer.empty() ? std::vector<ipc::CertificateFact>{} : certificates_of(invocation);
     if (invocation.json) {
-        output.out << ipsec_json(*snapshot);
+        output.out << ipsec_json(*snapshot, certificates);
+    } else if (customer.empty()) {
+        output.out << ipsec_text(*snapshot);
     } else {
-        output.out << (customer.empty() ? ipsec_text(*snapshot) : connections_text(snapshot->customers[0]));
+        const std::string ends = certificates_text(certificates, read_wall_clock());
+        output.out << connections_text(snapshot->customers[0]) << (ends.empty() ? "" : "\n" + ends);
     }
     return kDone;
 }

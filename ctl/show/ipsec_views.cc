@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/printable.h"
+#include "base/utc_text.h"
 #include "config/identity.h"
 #include "ctl/show/json.h"
 #include "ctl/show/table.h"
@@ -215,7 +216,19 @@ std::string connections_text(const CustomerStatus& status) {
     return out.empty() ? fmt::format("{} has no connection of IPsec\n", status.customer.settings.id) : out;
 }
 
-std::string ipsec_json(const Snapshot& snapshot) {
+std::string certificates_text(const std::vector<ipc::CertificateFact>& certificates, WallTime now) {
+    constexpr std::int64_t kDay = std::int64_t{86'400} * 1'000'000'000;
+    std::string out;
+    for (const ipc::CertificateFact& one : certificates) {
+        const std::int64_t left = one.not_after.nanoseconds - now.nanoseconds;
+        out += fmt::format("{} ({}): {}\n", one.field, printable(one.file),
+                           left < 0 ? "ended " + utc_text(one.not_after)
+                                    : fmt::format("ends {}, in {} days", utc_text(one.not_after), left / kDay));
+    }
+    return out;
+}
+
+std::string ipsec_json(const Snapshot& snapshot, const std::vector<ipc::CertificateFact>& certificates) {
     Json out;
     out["connections"] = Json::array();
     for (const CustomerStatus& status : snapshot.customers) {
@@ -235,6 +248,10 @@ std::string ipsec_json(const Snapshot& snapshot) {
             out["connections"].push_back(std::move(entry));
         }
     }
+    out["certificates"] = Json::array();
+    for (const ipc::CertificateFact& one : certificates)
+        out["certificates"].push_back(
+            {{"field", one.field}, {"file", one.file}, {"not_after", utc_text(one.not_after)}});
     return dump(out);
 }
 

@@ -3,7 +3,10 @@
 
 #include <string>
 
+#include <vector>
+
 #include "ctl/ask/snapshot_client.h"
+#include "ipc/certificate_facts.h"
 
 namespace warren::ctl {
 
@@ -11,7 +14,11 @@ namespace warren::ctl {
 [[nodiscard]] std::string ipsec_text(const Snapshot& snapshot);
 // The connections of one customer, one after the other, with everything that is known.
 [[nodiscard]] std::string connections_text(const CustomerStatus& status);
-[[nodiscard]] std::string ipsec_json(const Snapshot& snapshot);
+// Until when the customer's certificates are valid, a line for each; "": it has none.
+[[nodiscard]] std::string certificates_text(const std::vector<ipc::CertificateFact>& certificates, WallTime now);
+// `certificates`: of the customer that was asked for; empty when nobody was.
+[[nodiscard]] std::string ipsec_json(const Snapshot& snapshot,
+                                     const std::vector<ipc::CertificateFact>& certificates = {});
 
 // Two lines or more for each, the latest last.
 [[nodiscard]] std::string attempts_text(const Attempts& attempts);

@@ -32,7 +32,7 @@ constexpr Duration kMaxPause = seconds(60);
 constexpr Duration kStopPatience = seconds(2);
 constexpr Duration kStartPatience = seconds(5);       // the tunnels wait meanwhile
 constexpr Duration kBetweenConnections = seconds(1);  // so that it cannot fill vpnd's list of clients at once
-constexpr std::size_t kMaxRequest = 64;
+constexpr std::size_t kMaxRequest = 16'384;           // an AlertAlive with all its targets
 
 Result<UniqueFd> open_state(const std::string& state_dir) {
     if (::mkdir(state_dir.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("make " + state_dir, errno);
@@ -162,9 +162,11 @@ bool AlertKeeper::handle_request(Instant now) {
     const auto received = channel_.receive(space);
     if (!received) return received.error().code == ErrorCode::kUnavailable;
     if (received->closed) return false;
-    const auto message = ipc::decode_alert(Bytes(space).first(received->size));
-    if (message && std::holds_alternative<ipc::AlertAlive>(*message)) {
+    auto message = ipc::decode_alert(Bytes(space).first(received->size));
+    if (auto* alive = message ? std::get_if<ipc::AlertAlive>(&*message) : nullptr) {
         unanswered_ = 0;
+        if (alive->targets.size() > ipc::AlertTarget::kMost) return false;
+        state_ = std::move(*alive);
         return true;
     }
     if (!message || !std::holds_alternative<ipc::AlertAsks>(*message)) return false;

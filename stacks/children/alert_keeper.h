@@ -49,6 +49,8 @@ class AlertKeeper {
     [[nodiscard]] bool is_wanted() const { return !settings_.empty(); }
     // Why there is none; "": it runs, or is not wanted.
     [[nodiscard]] const std::string& problem() const { return problem_; }
+    // What it said last of its targets; nothing is in it before.
+    [[nodiscard]] const ipc::AlertAlive& state() const { return state_; }
 
     // Readable when alertd sent a request; -1: it is not running.
     [[nodiscard]] int fd() const { return channel_.fd(); }
@@ -94,6 +96,7 @@ class AlertKeeper {
     Instant beat_at_ = kLongAgo;
     Instant connected_ = kLongAgo;  // when it got its last connection to vpnd
     std::string problem_;
+    ipc::AlertAlive state_;
     std::string logged_reason_;  // the last logged exit reason: each is logged once
 };
 

@@ -45,6 +45,8 @@ bool is_bounded(const ipc::WebMessage& message) {
                unlock->password.size() <= ipc::WebUnlock::kMaxPassword;
     if (const auto* broken = std::get_if<ipc::WebPastBroken>(&message))
         return broken->reason.size() <= ipc::WebPastBroken::kMaxReason;
+    if (const auto* look = std::get_if<ipc::WebLook>(&message))
+        return look->customer.size() <= ipc::WebLook::kMaxCustomer;
     const auto* change = std::get_if<ipc::WebChange>(&message);
     if (change == nullptr) return true;
     const auto fits = [](const std::string& text) { return text.size() <= ipc::WebChange::kMaxText; };
@@ -141,6 +143,25 @@ void WebKeeper::report_changing(const ipc::WebChanging& changing) {
     if (owes_changing_ && channel_.valid()) owes_changing_ = !send(changing_, -1).has_value();
 }
 
+void WebKeeper::report_revisions(std::uint64_t number, const std::string& problem,
+                                 const std::function<UniqueFd()>& open) {
+    if (!channel_.valid() || revisions_ == number) return;
+    const UniqueFd file = open();
+    if (file.valid() && is_file_unread_ && has_unread(channel_)) return;  // as in settle_stacks()
+    const Status sent = send(ipc::WebRevisions{problem.substr(0, ipc::WebProblems::kMaxText)}, file.get());
+    if (!sent) return;  // later
+    revisions_ = number;
+    is_file_unread_ = is_file_unread_ || file.valid();
+}
+
+void WebKeeper::report_alerts(const ipc::WebAlerts& alerts) {
+    if (alerts != alerts_) {
+        alerts_ = alerts;
+        owes_alerts_ = true;
+    }
+    if (owes_alerts_ && channel_.valid()) owes_alerts_ = !send(alerts_, -1).has_value();
+}
+
 std::optional<WebKeeper::Asked> WebKeeper::take_asked() {
     if (asked_.empty()) return std::nullopt;
     Asked out = std::move(asked_.front());
@@ -204,6 +225,7 @@ bool WebKeeper::handle_request(Instant now) {
     if (!message || !is_bounded(*message)) return false;
     if (auto* unlock = std::get_if<ipc::WebUnlock>(&*message)) return queue(std::move(*unlock));
     if (auto* change = std::get_if<ipc::WebChange>(&*message)) return queue(std::move(*change));
+    if (auto* look = std::get_if<ipc::WebLook>(&*message)) return queue(std::move(*look));
     if (const auto* broken = std::get_if<ipc::WebPastBroken>(&*message))
         return replace_past(now, broken->reason).has_value();
     if (!std::holds_alternative<ipc::WebAsks>(*message)) return false;
@@ -246,6 +268,8 @@ Status WebKeeper::start() {
     owes_stacks_ = true;
     is_file_unread_ = false;
     owes_changing_ = true;
+    owes_alerts_ = true;
+    revisions_.reset();
     drop_asked();
     has_replaced_past_ = is_past_refused_ = false;
     ++life_;

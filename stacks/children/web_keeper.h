@@ -58,10 +58,15 @@ class WebKeeper {
     // Passes the problems to statusd when they have changed.
     void report_problems(const std::vector<ipc::ControlText>& problems);
 
+    // Passes the file with the latest revisions to statusd, or says that there is none, if it was not told this number;
+    // `open` opens the file.
+    void report_revisions(std::uint64_t number, const std::string& problem, const std::function<UniqueFd()>& open);
+    // Tells statusd whom alertd tells, and how that goes, when that differs.
+    void report_alerts(const ipc::WebAlerts& alerts);
     // Tells statusd what users may change, and what waits for a confirmation, when that differs.
     void report_changing(const ipc::WebChanging& changing);
     // The next thing that a user of the page asks for, as statusd says; nothing: there is none.
-    using Asked = std::variant<ipc::WebUnlock, ipc::WebChange>;
+    using Asked = std::variant<ipc::WebUnlock, ipc::WebChange, ipc::WebLook>;
     [[nodiscard]] std::optional<Asked> take_asked();
     // A statusd that does not read its answers is replaced.
     void answer(Instant now, const ipc::WebMessage& message);
@@ -106,7 +111,8 @@ class WebKeeper {
     // Sends stacks_ if statusd does not have them.
     void settle_stacks();
 
-    static constexpr std::size_t kMostAsked = 64;  // between two take_asked(); statusd has at most 16 users' at a time
+    // Between two take_asked(); statusd has at most 16 changes of users and 32 looks at a time.
+    static constexpr std::size_t kMostAsked = 64;
 
     Options options_;
     std::string appliance_;
@@ -133,8 +139,11 @@ class WebKeeper {
     bool logged_stacks_ = false;   // that they could not be sent
     ipc::WebChanging changing_;
     bool owes_changing_ = true;  // statusd does not have changing_
-    std::deque<Asked> asked_;    // at most kMostAsked
-    std::string logged_reason_;  // the last logged exit reason: each is logged once
+    ipc::WebAlerts alerts_;
+    bool owes_alerts_ = true;                   // statusd does not have alerts_
+    std::optional<std::uint64_t> revisions_{};  // what statusd was told of them
+    std::deque<Asked> asked_;                   // at most kMostAsked
+    std::string logged_reason_;                 // the last logged exit reason: each is logged once
 };
 
 }  // namespace warren::stacks

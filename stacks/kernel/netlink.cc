@@ -107,6 +107,8 @@ Result<bool> NetlinkSocket::receive_dump(std::uint32_t sequence, std::vector<std
             ByteReader status(message.payload);
             const int error = static_cast<int>(0U - status.le<std::uint32_t>());
             if (error > 0) return fail_errno("dump", error);
+            // Since Linux 6.9 the end of some dumps, as of neighbours, is in one datagram with the last messages.
+            messages.insert(messages.end(), all.begin(), all.end());
             return is_whole;
         }
         if (is_ours) messages.insert(messages.end(), all.begin(), all.end());

@@ -19,6 +19,7 @@ const pages = {
   connections: "#/customers/acme",
   connection: "#/customers/acme/connections/steyr",
   events: "#/events",
+  changes: "#/changes",
   system: "#/system",
 };
 
@@ -76,7 +77,7 @@ test("every page is accessible and fits, in both sizes and both schemes", async 
         await page.waitForFunction(
           () => !document.querySelector("main .loading, main td .skeleton") && document.querySelector("main"),
         );
-        if (!["customers", "events", "system"].includes(name)) await page.locator(".plot canvas").waitFor();
+        if (!["customers", "events", "changes", "system"].includes(name)) await page.locator(".plot canvas").waitFor();
         await shoot(page, `${name}-${width}-${scheme}`, { fullPage: !["customers", "events"].includes(name) });
         assert.equal(await overflowOf(page), 0, `${name} is wider than ${width} px`);
         assert.deepEqual(await axeFindings(page), [], `${name} ${width} ${scheme}`);
@@ -262,7 +263,7 @@ test("the overview has what ends soon, and the pages how much of a limit is used
   await peers.getByText("expires in 5 d 23 h").waitFor();
   await peers.getByText("the office").waitFor();
   const more = page.getByRole("region", { name: "More on the appliance" });
-  await more.getByText("vpnctl firewall acme").waitFor();
+  await more.getByText("vpnctl why acme").waitFor();
 });
 
 test("a test link, an incomplete stack and two machines with one key are told where they matter", async () => {
@@ -366,6 +367,68 @@ test("refused senders are on the System page, and on a customer's page those tha
   await rows.first().waitFor();
   assert.equal(await rows.count(), 1);
   assert.match(await rows.first().textContent(), /198\.51\.100\.200:51820 as graz, key /);
+});
+
+test("the changes say who, when and what, and show by keyboard what differs in the files", async () => {
+  await visit(page, "#/changes");
+  await heading("Changes").waitFor();
+  const list = page.getByRole("region", { name: "Changes" }).getByRole("listitem");
+  const first = list.filter({ hasText: "ticket 4711" }).first();
+  await first.getByText("by root (sudo: ada)").waitFor();
+  await first.getByText("stack.mtu: 1420 -> 1380").waitFor();
+  await first.locator("summary").focus();
+  await page.keyboard.press("Enter");
+  const diff = first.getByRole("group", { name: "What differs in customers/acme.toml" });
+  await diff.getByText("mtu = 1380").waitFor();
+  assert.equal(await diff.locator(".diff-new").count(), 1);
+  assert.match(await diff.locator(".diff-gone").innerText(), /gone/);
+  const third = list.filter({ hasText: "the new line" }).first();
+  await third.locator("summary").click();
+  await third.getByText("secrets/sites/psk").waitFor();
+  for (const [size, width] of [
+    ["desk", 1440],
+    ["phone", 390],
+  ]) {
+    await page.setViewportSize(size === "desk" ? { width: 1440, height: 900 } : sizes.phone);
+    for (const scheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme: scheme });
+      await shoot(page, `changes-open-${width}-${scheme}`, { fullPage: true });
+      assert.equal(await overflowOf(page), 0, `the diffs are wider than ${width} px`);
+      assert.deepEqual(await axeFindings(page), []);
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize(sizes.desk);
+});
+
+test("a customer's page has its firewall with counters, its services, its LAN and its changes", async () => {
+  await visit(page, "#/customers/acme");
+  const firewall = page.getByRole("region", { name: "Firewall" });
+  await firewall.getByText("branches reach the ERP").waitFor();
+  await firewall.getByText("48,211,904").waitFor();
+  await firewall.getByText("812 of 65,536 connections tracked").waitFor();
+  const services = page.getByRole("region", { name: "Services" });
+  await services.getByText("Running").waitFor();
+  await services.getByText(/bird does not accept/).waitFor();
+  const stack = page.getByRole("region", { name: "Network stack" });
+  await stack.getByText("Not connected").waitFor();
+  await stack.getByText("52:54:00:12:34:56").waitFor();
+  await page.getByRole("region", { name: "IPsec certificates" }).getByText("Ends soon").waitFor();
+  await page.getByRole("region", { name: "Latest changes" }).getByText("ticket 4711").waitFor();
+  await page.getByRole("link", { name: "All changes" }).click();
+  await page.getByRole("button", { name: /Only customer acme/ }).waitFor();
+  await visit(page, "#/customers/globex");
+  await page.getByRole("region", { name: "Limits" }).waitFor();
+  await firewall.waitFor({ state: "detached" });
+  await services.waitFor({ state: "detached" });
+});
+
+test("the System page says whom alertd tells, and what failed", async () => {
+  await visit(page, "#/system");
+  const alerts = page.getByRole("region", { name: "Alerts" });
+  await alerts.getByText("https://hooks.example.net").waitFor();
+  await alerts.getByText(/has used its quota/).waitFor();
+  await alerts.getByText("Connection refused").waitFor();
 });
 
 test("dark mode can be chosen and is remembered", async () => {
@@ -523,6 +586,13 @@ test("a customer sees only its own data, and not the System page", async () => {
   await visit(page, "#/customers/acme");
   await page.getByRole("region", { name: "Limits" }).waitFor();
   assert.equal(await page.getByRole("region", { name: "More on the appliance" }).count(), 0);
+  await visit(page, "#/changes");
+  const changes = page.getByRole("region", { name: "Changes" });
+  await changes.getByText("stack.mtu: 1420 -> 1380").waitFor();
+  await changes.getByText("by acme, on this page").waitFor();
+  for (const foreign of ["sites", "ticket 4711", "ada"])
+    assert.equal(await changes.getByText(foreign).count(), 0, foreign);
+  assert.equal(await changes.locator("summary").count(), 0);
 });
 
 test("no script error, no breach of the policy, no request to another host", () => {

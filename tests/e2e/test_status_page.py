@@ -44,10 +44,13 @@ SHAPES = {"/api/v1/session": "Session", "/api/v1/overview": "Overview", "/api/v1
           "/api/v1/timeseries?range=month": "Timeseries", "/api/v1/events?since=2026-01-01": "EventList",
           f"/api/v1/customers/{OWN}/timeseries?range=hour": "Timeseries",
           f"/api/v1/customers/{OWN}/outages": "OutageList", "/api/v1/outages": "OutageList",
+          "/api/v1/revisions": "RevisionPage",
+          f"/api/v1/customers/{OWN}/revisions": "RevisionPage", f"/api/v1/customers/{OWN}/stack": "StackNow",
           "/api/v1/find?text=graz": "FoundList", "/api/v1/top": "Top", "/api/v1/soon": "Soon"}
 CHANGES = {"/api/v1/unlock", "/api/v1/pending/confirm", "/api/v1/pending/go-back",  # in test_page_changes.py
            *("/api/v1/customers/{id}" + rest for rest in ("/devices", "/suspend", "/resume", "/peers/{name}/enable",
                                                           "/peers/{name}/disable"))}
+SIGHT = {"/api/v1/revisions/{number}"}  # in test_page_sight.py
 CONNECTIONS = ("", "/{name}", "/{name}/timeseries")  # in test_page_connections.py
 ONLY_ALL = {"/api/v1/timeseries", "/api/v1/timeseries?step=60", "/api/v1/timeseries?step=1800",
             "/api/v1/timeseries?range=month", "/api/v1/system"}
@@ -69,7 +72,7 @@ def test_every_path_of_the_contract_is_tested():
     shown = {re.sub(r"\?.*", "", path).replace(f"/{OWN}", "/{id}").replace("/graz", "/{name}") for path in SHAPES}
     shown |= {"/api/v1/customers/{id}/connections" + rest for rest in CONNECTIONS}
     assert set(CONTRACT["paths"]) == shown | {"/api/v1/about", "/api/v1/login", "/api/v1/logout", "/healthz",
-                                              "/metrics"} | CHANGES
+                                              "/metrics", *SIGHT} | CHANGES
 
 
 def test_the_page_shows_the_same_as_vpnctl(scene):
@@ -195,7 +198,8 @@ def test_a_foreign_id_takes_no_longer_than_an_absent_one(scene):
 
 
 def test_a_customer_sees_only_itself_in_every_list(scene):
-    for path in ("/api/v1/customers", "/api/v1/overview", "/api/v1/events?limit=500", "/metrics", "/api/v1/session"):
+    for path in ("/api/v1/customers", "/api/v1/overview", "/api/v1/events?limit=500", "/metrics", "/api/v1/session",
+                 "/api/v1/revisions", f"/api/v1/customers/{OWN}/stack"):
         text = scene.get(path, "customer").body.decode()
         assert FOREIGN not in text and "other" not in text.replace("other way", ""), path
     assert scene.view("/api/v1/overview", "customer")["customers"]["total"] == 1

@@ -35,8 +35,8 @@ class Fleet:
     """The router, the site and `count` nodes. `start()` starts stackd on each. `more`: customers, who get a site of
     their own in each, with the same addresses."""
 
-    def __init__(self, lab, count, more=()):
-        self.lab = lab
+    def __init__(self, lab, count, more=(), groups=1):
+        self.lab, self.groups = lab, groups
         self.router = lab.router("router")
         self.site_ns = lab.namespace("site")
         self.backbone = lab.namespace("backbone")
@@ -88,7 +88,8 @@ class Fleet:
     def write_settings(self, node, more=""):
         os.makedirs(node.config, exist_ok=True)
         with open(f"{node.config}/fleet.toml", "w") as out:
-            out.write(f'schema = 1\nnode = "{node.name}"\naddresses = ["192.0.2.16/28"]\ngroups = 1\n'
+            out.write(f'schema = 1\nnode = "{node.name}"\naddresses = ["192.0.2.16/28"]\n'
+                      f'groups = {self.groups}\n'
                       f'uplink = "bird"\nbird_socket = "{node.fleet_dir}/bird.ctl"\n{more}')
 
     def start_site(self, keepalive=0):

@@ -36,7 +36,7 @@ class Scene:
         return json.loads(done.stdout)["findings"]
 
     def get(self, path):
-        return self.page.view(f"/api/v1/{path}", token=self.token)
+        return self.page.ask(f"/api/v1/{path}", token=self.token).json()
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,7 @@ class UnknownClientKey(Trouble):
 
 
 class PresharedKey(Trouble):
-    title, kind, page = "another preshared key", "preshared_key", ""
+    title, kind, page = "another preshared key", "preshared_key", "device preshared key may be another one"
 
     def prepare(self, case):
         _office(case, psk=wireguard_go.new_psk())
@@ -341,7 +341,7 @@ class NatRebinds(Trouble):
 class NoReturnPath(Trouble):
     """A new client whose AllowedIPs have no network of this side."""
 
-    title, kind, page = "no way back at the client", "no_return_path", ""
+    title, kind, page = "no way back at the client", "no_return_path", "device none came back"
     begins_well, every = False, 5
 
     def prepare(self, case):
@@ -454,7 +454,7 @@ class Quota(Trouble):
 class CableOut(Trouble):
     """The site is without its uplink, and somebody at this side goes on to use it. No tunnel shows the cable itself."""
 
-    title, kind, page, is_slow, every = "cable of the site out", "no_return_path", "", True, 5
+    title, kind, page, is_slow, every = "cable of the site out", "no_return_path", "device none came back", True, 5
 
     def make(self, case):
         case.keep_pinging(case.stack(), BRANCH4)

@@ -51,6 +51,8 @@ template <typename T>
 [[nodiscard]] Json row_of(const std::string& customer, const ConnectionEntry& connection);
 [[nodiscard]] Json counts_of(const ConnectionCounts& counts);
 
+// alert_views.cc
+[[nodiscard]] Json alerts_of(const ipc::WebAlerts& alerts);
 // limit_views.cc: null without a limit.
 [[nodiscard]] Json limit_or_null(std::uint64_t limit);
 void add_rates(Json& out, std::uint64_t rate_up, std::uint64_t rate_down);

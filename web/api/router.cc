@@ -210,6 +210,8 @@ Outcome Router::get(const Call& call) {
     if (rest == "soon") return soon(call);
     if (rest == "system" && sees_all) return json(system_json(census_, facts_, call.viewer, call.now));
     if (rest == "events") return events(call);
+    if (rest == "revisions") return revisions(call, {});
+    if (rest.starts_with("revisions/") && sees_all) return revision(call);
     if (rest == "customers") return customers(call);
     if (call.target.segments.size() >= 4 && call.target.segments[2] == "customers") return get_customer(call);
     return problem(404);
@@ -225,6 +227,8 @@ Outcome Router::get_customer(const Call& call) {
     if (segments.size() == 4) return json(customer_json(census_, *customer, facts_, call.viewer));
     if (segments.size() == 5 && segments[4] == "timeseries") return timeseries(call, customer->series, segments[3]);
     if (segments.size() == 5 && segments[4] == "outages") return outages(call, segments[3]);
+    if (segments.size() == 5 && segments[4] == "stack") return look(call, *customer);
+    if (segments.size() == 5 && segments[4] == "revisions") return revisions(call, segments[3]);
     if (segments[4] == "connections") return get_connection(call, *customer);
     if (segments[4] != "peers") return problem(404);
     if (segments.size() == 5) return peers(call, *customer);

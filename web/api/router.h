@@ -3,13 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "base/token_bucket.h"
 #include "ipc/web_changes.h"
+#include "ipc/web_look.h"
 #include "web/api/views.h"
 #include "web/login/gate.h"
 #include "web/login/shares.h"
@@ -33,11 +36,18 @@ struct Stream {
 
 // What stackd is asked for; then finish_ask() has the answer.
 struct Ask {
-    std::variant<ipc::WebUnlock, ipc::WebChange> what;  // without its id
+    std::variant<ipc::WebUnlock, ipc::WebChange, ipc::WebLook> what;  // without its id
     Gate::Credential credential;
     std::string user;
+    // Of a look: it is no change, and has a place of its own.
+    struct Looking {
+        Shares::Place place;
+        Viewer viewer;
+        std::uint64_t renames_heard = 0;  // when it was asked
+    };
+    std::optional<Looking> looking{};
 };
-using Answer = std::variant<ipc::WebUnlocked, ipc::WebChanged>;
+using Answer = std::variant<ipc::WebUnlocked, ipc::WebChanged, ipc::WebLooked>;
 
 // A question that only the database of the past can answer, in another thread: Router::finish_past() makes the reply.
 struct PastQuery {
@@ -60,7 +70,13 @@ struct Audit {
 class Router {
   public:
     static constexpr Shares::Limits kStreams{256, 16, 160, 224};
-    static constexpr Shares::Limits kPast{64, 8, 32, 48};  // questions to the database of the past
+    static constexpr Shares::Limits kPast{64, 8, 32, 48};     // questions to the database of the past
+    static constexpr Shares::Limits kLooking{32, 4, 16, 24};  // questions to stackd about a stack, at a time
+    // And how many in a second: of each user or customer, and of all who are not operators.
+    static constexpr TokenRate kLooks{2, 6};
+    static constexpr TokenRate kLooksOfOthers{10, 20};
+    static constexpr Duration kLookLasts = std::chrono::seconds(2);  // it answers others who ask
+    static constexpr std::size_t kMostLooks = 64;                    // that are kept so long
     static constexpr std::size_t kMaxPage = 500;
 
     // `life`: identifies this run of statusd in the message ids of streams.
@@ -130,6 +146,13 @@ class Router {
     [[nodiscard]] bool is_served(const std::string& id) const;
     [[nodiscard]] Outcome ask_past(const Call& call, PastQuestion question, std::vector<Event> newer = {},
                                    std::size_t limit = 0);
+    // router_looks.cc: what stackd knows of a stack now.
+    [[nodiscard]] Outcome look(const Call& call, const CustomerEntry& customer);
+    [[nodiscard]] bool takes_look(const Call& call);
+    [[nodiscard]] Reply finish_look(Now now, const Ask& ask, const ipc::WebLooked& looked);
+    // router_revisions.cc
+    [[nodiscard]] Reply revisions(const Call& call, const std::string& customer) const;
+    [[nodiscard]] Reply revision(const Call& call) const;
     [[nodiscard]] Outcome open_stream(const Call& call, const std::string& customer);
     [[nodiscard]] Reply ready(const Viewer& viewer, Now now) const;
 
@@ -141,6 +164,15 @@ class Router {
     std::vector<Audit> audits_;
     Shares streams_{kStreams};
     Shares past_{kPast};
+    struct Look {
+        Instant at{};
+        ipc::WebLooked looked;
+    };
+    Shares looking_{kLooking};
+    std::map<std::string, TokenBucket> looks_of_;  // by part_of()
+    TokenBucket looks_of_others_;
+    std::map<std::string, Look> looks_;  // by id at stackd, as of these renames
+    std::uint64_t looks_renames_ = 0;
 };
 
 }  // namespace warren::web

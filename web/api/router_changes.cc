@@ -154,6 +154,7 @@ Outcome Router::settle_pending(const Call& call) {
 }
 
 Reply Router::finish_ask(Now now, const Ask& ask, const std::optional<Answer>& answer) {
+    if (!answer && ask.looking) return problem(504, "stackd does not answer. Try again.");
     if (!answer) return problem(504, "stackd does not answer. Nothing may have changed; look again.");
     if (const auto* unlocked = std::get_if<ipc::WebUnlocked>(&*answer)) {
         // 423 would ask for what was just shown.
@@ -164,6 +165,7 @@ Reply Router::finish_ask(Now now, const Ask& ask, const std::optional<Answer>& a
         if (!viewer) return unauthorized();
         return {200, "application/json", session_json(*viewer, facts_), {{"Cache-Control", "no-store"}}};
     }
+    if (const auto* looked = std::get_if<ipc::WebLooked>(&*answer)) return finish_look(now, ask, *looked);
     const auto& changed = std::get<ipc::WebChanged>(*answer);
     if (changed.verdict == WebVerdict::kLocked) gate_.keep_ticket(ask.credential, "");
     if (changed.verdict != WebVerdict::kDone) return refusal(changed.verdict, changed.text);

@@ -443,7 +443,8 @@ std::string system_json(const Census& census, const SystemFacts& facts, const Vi
                  {"vpnd", tunnels_of(census, now.instant)},
                  {"statusd", self},
                  {"refused", refused_of(header.refused, nullptr)},
-                 {"users_file", viewer.grant.role == access::Role::kOperator ? users : Json()}});
+                 {"users_file", viewer.grant.role == access::Role::kOperator ? users : Json()},
+                 {"alerts", viewer.grant.role == access::Role::kOperator ? alerts_of(facts.alerts) : Json()}});
 }
 
 std::string ready_json(const std::vector<std::string>& reasons) {

@@ -8,6 +8,7 @@
 #include "access/users.h"
 #include "base/time.h"
 #include "health/health.h"
+#include "ipc/web_look.h"
 #include "web/login/viewer.h"
 #include "web/model/census.h"
 #include "web/model/past.h"
@@ -56,6 +57,15 @@ struct PageOf {
 [[nodiscard]] std::string outages_json(const OutageAnswer& answer, Now now);
 [[nodiscard]] std::string traffic_json(const TrafficQuestion& question, const TrafficAnswer& answer);
 [[nodiscard]] std::string system_json(const Census& census, const SystemFacts& facts, const Viewer& viewer, Now now);
+// At most kMostRevisions; of `customer` ("": all), as far as the viewer may know: one with the role customer sees what
+// was changed for its own customers while they had their present ids.
+inline constexpr std::size_t kMostRevisions = 100;
+[[nodiscard]] std::string revisions_json(const Census& census, const SystemFacts& facts, const Viewer& viewer,
+                                         const std::string& customer, PageOf page);
+// With what differs in each file. For who sees all.
+[[nodiscard]] std::string revision_json(const ipc::WebRevision& revision, const Viewer& viewer);
+// What there is in a customer's stack.
+[[nodiscard]] std::string stack_json(const ipc::WebLooked& looked, const Viewer& viewer, WallTime at);
 [[nodiscard]] std::string ready_json(const std::vector<std::string>& reasons);
 // The changes after the tick `since` and the event `since_event`.
 [[nodiscard]] std::string delta_json(const Census& census, const SystemFacts& facts, const Scope& scope,

@@ -288,6 +288,7 @@ void Census::apply_peer(Now now, double seconds, CustomerEntry& customer, ipc::P
     peer.handshake =
         shown.latest_handshake_seconds ? now.instant - std::chrono::seconds(*shown.latest_handshake_seconds) : kLongAgo;
     peer.seen = round_;
+    peer.watch.observe(now.instant, is_new ? nullptr : &peer.shown, shown);
     peer.shown = std::move(shown);
     if (is_new) {
         peer.state = state_at(now.instant, peer);

@@ -17,6 +17,7 @@
 #include "web/model/connections.h"
 #include "web/model/events.h"
 #include "web/model/past.h"
+#include "web/model/peer_watch.h"
 #include "web/model/series.h"
 
 namespace warren::web {
@@ -38,6 +39,7 @@ struct PeerEntry {
     bool has_state_since = false;  // false: it began before the first snapshot
     Rates rates;
     Instant key_changed = kLongAgo;
+    PeerWatch watch;
     std::uint64_t tick = 0;          // of the last change in this row
     std::unique_ptr<Series> series;  // for peers with traffic
     std::uint64_t seen = 0;          // the last round that contained it

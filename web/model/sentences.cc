@@ -157,6 +157,7 @@ std::string sentence_of(const PeerEntry& peer, Instant now) {
                            to_string(*peer.shown.activity.endpoint), to_string(*peer.shown.activity.flaps_with));
     }
     if (!refused_sentence(peer.shown).empty()) return refused_sentence(peer.shown);
+    if (const std::string trouble = peer.watch.trouble(now, peer.shown); !trouble.empty()) return trouble;
     if (peer.shown.activity.is_expired)
         return "Its configuration says until when it has a tunnel, and that has passed.";
     if (peer.state == ipc::PeerState::kNever) return "No handshake yet.";

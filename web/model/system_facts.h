@@ -11,7 +11,9 @@
 #include "base/renames.h"
 #include "base/time.h"
 #include "health/health.h"
+#include "ipc/alert_targets.h"
 #include "ipc/web_changes.h"
+#include "ipc/web_revisions.h"
 #include "ipc/web_stacks.h"
 
 namespace warren::web {
@@ -51,14 +53,33 @@ struct SystemFacts {
     bool has_past = false;                                     // there is a database of the past
     std::string past_problem;                                  // why nothing is written to it; "": it is
     WallTime past_problem_since;
-    std::set<std::string> incomplete;  // those of `stacks` that are not complete
+    std::set<std::string> incomplete;         // those of `stacks` that are not complete
+    std::vector<ipc::WebRevision> revisions;  // the newest first; owners by Census::id_at_stackd()
+    std::string revisions_problem;            // why they lack the latest; "": they have it, or nothing is kept
+    ipc::WebAlerts alerts;                    // whom alertd tells
+    std::uint64_t renames_heard = 0;          // so often other ids were told
 };
+
+// Whose the revisions are is not known any more of these ids at stackd. The next file says it.
+inline void forget_owners(SystemFacts& facts, const std::set<std::string>& ids) {
+    for (ipc::WebRevision& revision : facts.revisions)
+        std::erase_if(revision.owners, [&ids](const std::string& id) { return ids.contains(id); });
+}
+
+// The same of all ids.
+inline void forget_owners(SystemFacts& facts) {
+    for (ipc::WebRevision& revision : facts.revisions) revision.owners.clear();
+}
 
 // From now on stackd has these ids for its customers.
 inline void rename_stacks(SystemFacts& facts, const std::vector<Rename>& renames) {
     rename_keys(facts.stacks, renames);
     rename_keys(facts.incomplete, renames);
     for (auto& [id, stack] : facts.stacks) stack.customer = id;
+    std::set<std::string> ids;
+    for (const Rename& rename : renames) ids.insert({rename.from, rename.to});
+    forget_owners(facts, ids);
+    ++facts.renames_heard;
 }
 
 }  // namespace warren::web

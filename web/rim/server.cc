@@ -432,9 +432,14 @@ void Server::Rim::check_next_login() {
 // --- questions to stackd ---
 
 void Server::Rim::add_ask(std::shared_ptr<Connection> connection, Ask ask) {
-    const bool is_one_of_user =
-        std::any_of(asks.begin(), asks.end(), [&ask](const auto& each) { return each.second.ask.user == ask.user; });
-    if (asks.size() >= limits.asks || is_one_of_user)
+    // A look has its place already, and takes none of those of changes.
+    const bool is_change = !ask.looking;
+    const auto changes = static_cast<std::size_t>(
+        std::count_if(asks.begin(), asks.end(), [](const auto& each) { return !each.second.ask.looking; }));
+    const bool is_one_of_user = std::any_of(asks.begin(), asks.end(), [&ask](const auto& each) {
+        return !each.second.ask.looking && each.second.ask.user == ask.user;
+    });
+    if (is_change && (changes >= limits.asks || is_one_of_user))
         return connection->answer_ask(problem(429, "Another change is being made. Try again."));
     const std::uint32_t id = ++last_ask;
     if (!asker(id, ask)) return connection->answer_ask(problem(503, "stackd cannot be asked. Try again."));

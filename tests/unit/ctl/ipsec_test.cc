@@ -149,6 +149,23 @@ TEST_CASE("the document of connections has the keys that programs were promised"
     CHECK(linz["ike_sas"] == json::array());
 }
 
+TEST_CASE("until when a customer's certificates are valid is told, and of one that ended that it did") {
+    const WallTime now{1'796'000'000'000'000'000};
+    const std::vector<ipc::CertificateFact> ends{
+        {"ipsec.certificate", "acme/hub\x1b[31m.pem",
+         WallTime{now.nanoseconds + std::int64_t{864'001} * 1'000'000'000}},
+        {"ipsec.ca[0]", "acme/ca.pem", WallTime{now.nanoseconds - 1'000'000'000}}};
+    const std::string text = certificates_text(ends, now);
+    CHECK(text.find("ipsec.certificate (acme/hub") == 0);
+    CHECK(text.find('\x1b') == std::string::npos);
+    CHECK(text.find("in 10 days\n") != std::string::npos);
+    CHECK(text.find("ipsec.ca[0] (acme/ca.pem): ended 2026-") != std::string::npos);
+    CHECK(certificates_text({}, now).empty());
+    const json document = json::parse(ipsec_json(samples::snapshot_with_ipsec(), ends));
+    CHECK(document["certificates"][1]["field"] == "ipsec.ca[0]");
+    CHECK(json::parse(ipsec_json(samples::snapshot_with_ipsec()))["certificates"] == json::array());
+}
+
 TEST_CASE("connections stand among the peers and are counted there") {
     const Snapshot snapshot = samples::snapshot_with_ipsec();
     const json peers = json::parse(peers_json(snapshot))["peers"];

@@ -4,10 +4,13 @@
 #include <functional>
 #include <typeinfo>
 
+#include "ipc/alert_targets.h"
 #include "ipc/auth_messages.h"
 #include "ipc/config_messages.h"
 #include "ipc/control_fields.h"
 #include "ipc/snapshot.h"
+#include "ipc/web_look.h"
+#include "ipc/web_revisions.h"
 #include "ipc/web_stacks.h"
 #include "tests/unit/ipc/field_changer.h"
 
@@ -124,6 +127,17 @@ TEST_CASE("every member of a message is in its list of fields") {
     check_list<PrefixMap>();
     check_list<ControlText>();
     check_list<WebStack>();
+    check_list<WebFileChange>();
+    check_list<WebRevision>();
+    check_list<WebRule>();
+    check_list<WebService>();
+    check_list<WebNeighbour>();
+    check_list<WebLan>();
+    check_list<WebCertificateEnd>();
+    check_list<WebLook>();
+    check_list<WebLooked>();
+    check_list<AlertTarget>();
+    check_list<WebAlerts>();
 }
 
 TEST_CASE("settings and activities differ when any of their fields does") {

@@ -259,6 +259,28 @@ std::vector<ControlMessage> every_control_message() {
             ControlDone{4, 12, "refused"}};
 }
 
+AlertTarget target() {
+    return {"webhook", "https://a.example", true, "HTTP 200", 1, 2, 3, WallTime{4}, "told"};
+}
+
+WebLooked every_web_looked() {
+    WebLooked out;
+    out.id = 3;
+    out.outcome = WebLookOutcome::kSeen;
+    out.text = "why";
+    out.has_firewall = true;
+    out.lacks_firewall = true;
+    out.rules = {{"shop", true, "accept", 7, 700, 5}};
+    out.more_rules = 2;
+    out.connections = 12;
+    out.max_connections = 100;
+    out.refused_packets = 3;
+    out.services = {{"dns", "unbound", "refused", WallTime{5}, 2, "line 3"}};
+    out.lan = WebLan{true, true, true, 1500, {{*parse_ip("10.42.0.10"), "52:54:00:12:ab:ff", true}}, 4};
+    out.certificates = {{"ipsec.certificate", "acme/gateway.pem", WallTime{5}}};
+    return out;
+}
+
 std::vector<WebMessage> every_web_message() {
     return {WebListener{"127.0.0.1:8443"},
             WebSnapshots{},
@@ -276,7 +298,11 @@ std::vector<WebMessage> every_web_message() {
             WebChanged{2, WebVerdict::kInvalid, "no", "[Interface]"},
             WebPast{"no"},
             WebPastBroken{"file is not a database"},
-            WebAskers{}};
+            WebAskers{},
+            WebRevisions{"no"},
+            WebLook{3, "acme"},
+            every_web_looked(),
+            WebAlerts{true, true, 2, {target()}}};
 }
 
 std::vector<AlertMessage> every_alert_message() {
@@ -308,7 +334,7 @@ std::vector<AlertMessage> every_alert_message() {
                                 {{WallTime{6}, "reload_refused", "no"}},
                                 "0.3.0"});
     out.emplace_back(AlertCertificates{});
-    out.emplace_back(AlertAlive{});
+    out.emplace_back(AlertAlive{2, {target()}});
     return out;
 }
 

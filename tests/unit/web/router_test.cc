@@ -301,52 +301,6 @@ TEST_CASE_FIXTURE(Fixture,
     }
 }
 
-TEST_CASE_FIXTURE(Fixture, "a customer has its LAN, whether its stack is complete, its routes and disabled peers") {
-    const auto shown = [this](const char* token) { return get("/api/v1/customers/acme", token).body; };
-    // Not "none": stackd has not told of it yet.
-    CHECK(contains(shown("customer"),
-                   R"("stack_complete":null,"lan":null,"static_routes":null,"static_routes_more":null,)"
-                   R"("disabled_peers":null,"disabled_peers_more":null)"));
-    facts.stacks["acme"].customer = "acme";
-    CHECK(contains(shown("customer"), R"("stack_complete":true,"lan":null,"static_routes":[],"static_routes_more":0,)"
-                                      R"("disabled_peers":[],"disabled_peers_more":0)"));
-    facts.stacks["acme"] = {"acme",
-                            "veth",
-                            "br0",
-                            {*parse_prefix("10.42.0.1/24")},
-                            {{*parse_prefix("10.9.0.0/16"), *parse_ip("10.42.0.254")}},
-                            3,
-                            {"graz"},
-                            4,
-                            false};
-    CHECK(contains(shown("viewer"), R"("lan":{"type":"veth","parent":"br0","addresses":["10.42.0.1/24"]})"));
-    CHECK(contains(shown("customer"), R"("lan":{"type":"veth","parent":null,"addresses":["10.42.0.1/24"]})"));
-    CHECK(contains(shown("customer"),
-                   R"("static_routes":[{"to":"10.9.0.0/16","via":"10.42.0.254"}],"static_routes_more":3)"));
-    CHECK(contains(shown("customer"), R"("disabled_peers":["graz"],"disabled_peers_more":4)"));
-    CHECK(contains(shown("customer"), R"("stack_complete":false)"));
-    CHECK(contains(get("/api/v1/customers/globex", "viewer").body, R"("stack_complete":null)"));
-    CHECK_FALSE(contains(shown("customer"), "br0"));
-    facts.stacks["acme"].description = "pays late";
-    CHECK(contains(shown("viewer"), R"("description":"pays late")"));
-    CHECK(contains(shown("customer"), R"("description":null)"));
-}
-
-TEST_CASE_FIXTURE(Fixture, "a stack that is not complete is an alarm, also when stackd had no room for the reason") {
-    using Kind = ipc::ControlText::Kind;
-    const auto alarms = [this](const char* token) { return get("/api/v1/overview", token).body; };
-    facts.problems = {{{Kind::kNote, "acme", "refused: port 51820 is in use"}, {}},
-                      {{Kind::kNote, "", "100 more problems: vpnctl status lists them"}, {}}};
-    CHECK_FALSE(contains(alarms("viewer"), "stack_incomplete"));
-    facts.incomplete = {"acme", "globex"};
-    CHECK(contains(alarms("viewer"), "globex: its stack is not complete"));
-    CHECK(contains(alarms("customer"), "The stack of customer acme is not complete."));
-    facts.problems = {{{Kind::kIncomplete, "acme", "no device br0"}, {}}};
-    CHECK(contains(alarms("viewer"), "acme: no device br0"));
-    CHECK_FALSE(contains(alarms("viewer"), "acme: its stack is not complete"));
-    CHECK(contains(alarms("viewer"), "globex: its stack is not complete"));
-}
-
 TEST_CASE_FIXTURE(Fixture, "anybody learns the appliance's name, and nothing else") {
     facts.appliance = "pop-vienna-1";
     CHECK(get("/api/v1/about").body == R"({"appliance":"pop-vienna-1"})");

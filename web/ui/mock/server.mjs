@@ -14,8 +14,10 @@ import {
   detailView,
   overviewView,
   peerView,
+  revisionsOf,
   seriesView,
   soonView,
+  stackView,
   systemView,
 } from "./views.mjs";
 import { World } from "./world.mjs";
@@ -273,12 +275,29 @@ function connectionAnswer(customer, name, tail, query) {
   return tail === "timeseries" ? series(found.rates, query) : connectionDetailView(customer, found);
 }
 
+function revisionList(all, query) {
+  const rows = all.map((one) => ({ ...one, files: one.files.map(({ name, fate }) => ({ name, fate })) }));
+  const limit = Number(query.get("limit") ?? 50);
+  const offset = Number(query.get("offset") ?? 0);
+  const items = rows.slice(offset, offset + limit);
+  return { items, total: rows.length, limit, offset, as_of: new Date().toISOString(), problem: null };
+}
+
+function revisionAnswer(session, number, query, now) {
+  const all = revisionsOf(now, session.role, null);
+  if (number === undefined) return revisionList(all, query);
+  const found = all.find((one) => one.revision === Number(number));
+  if (!found) throw missing();
+  return found;
+}
+
 function answer(session, path, query, now) {
   const [head, id, sub, name, tail] = path.split("/").slice(3).map(decodeURIComponent);
   if (head === "session") return session;
   if (head === "overview") return overviewView(world, visible(session), now, session.role);
   if (head === "events") return eventsOf(session, query);
   if (head === "find") return foundOf(session, query);
+  if (head === "revisions") return revisionAnswer(session, id, query, now);
   if (head === "soon") return soonView(world, visible(session), now, Number(query.get("limit") ?? 10));
   if ((head === "system" || head === "timeseries") && session.role === "customer") throw missing();
   if (head === "system") return systemView(world, session.role, now);
@@ -287,6 +306,8 @@ function answer(session, path, query, now) {
   if (id === undefined) return paged(visible(session), query, (row) => `${row.id} ${row.name}`, "id");
   const customer = customerOf(session, id);
   if (sub === undefined) return detailView(customer);
+  if (sub === "stack") return stackView(customer, now);
+  if (sub === "revisions") return revisionList(revisionsOf(now, session.role, id), query);
   if (sub === "outages") return outagesOf(customer, query);
   if (sub === "timeseries") return series(customerView(customer).rates, query);
   if (sub === "connections") return connectionAnswer(customer, name, tail, query);

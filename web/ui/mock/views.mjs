@@ -437,5 +437,143 @@ export function systemView(world, role, now) {
       refusedView("unknown_peer", 9, { key_begins: "gN65BkIK", from: "[2001:db8::7]:51820" }),
     ],
     users_file: role === "operator" ? { users: 3, tokens: 1, error: null } : null,
+    alerts: role === "operator" ? alertsView(now) : null,
+  };
+}
+
+const minutes = 60_000;
+
+function alertsView(now) {
+  const target = (name, where, works, answer, waiting, last) => ({
+    name,
+    where,
+    works,
+    answer,
+    waiting,
+    delivered: 41,
+    dropped: 0,
+    last_at: last && iso(now - 5 * minutes),
+    last_text: last,
+  });
+  return {
+    configured: true,
+    running: true,
+    open: 2,
+    targets: [
+      target("webhook", "https://hooks.example.net", true, "HTTP 200", 0, "Customer sites has used its quota."),
+      target("mail", "relay.example.net:587", false, "Connection refused", 2, null),
+    ],
+  };
+}
+
+/** The newest first. A customer's user is told of its own customer's fields, and of nothing else. */
+export function revisionsOf(now, role, customer) {
+  const file = (id, lines) => ({ name: `customers/${id}.toml`, fate: "changed", lines, more_lines: 0 });
+  const made = [
+    {
+      by: { origin: "request", uid: 0, claimed_user: "ada", comment: "acme gets a smaller MTU; ticket 4711" },
+      changes: [{ customer: "acme", text: "stack.mtu: 1420 -> 1380" }],
+      files: [file("acme", [" [stack]", ' addresses = ["10.0.0.1/24"]', "-mtu = 1420", "+mtu = 1380", "@"])],
+    },
+    {
+      by: { origin: "page", uid: null, claimed_user: "acme", comment: null },
+      changes: [{ customer: "acme", text: "peer linz: + 10.0.0.9/32" }],
+      files: [file("acme", ["@", "+[[wireguard.peer]]", '+name = "linz"', '+allowed_ips = ["10.0.0.9/32"]'])],
+    },
+    {
+      by: { origin: "request", uid: 0, claimed_user: null, comment: "the sites move to the new line" },
+      changes: [
+        { customer: "sites", text: "traffic.rate_up: 100 Mbit/s -> 1 Gbit/s" },
+        { customer: null, text: "workers: 2 -> 4" },
+      ],
+      files: [
+        { name: "warren.toml", fate: "changed", lines: ["-workers = 2", "+workers = 4"], more_lines: 0 },
+        file("sites", ["@", " # " + "a long line ".repeat(20), '-rate_up = "100 Mbit/s"', '+rate_up = "1 Gbit/s"']),
+        { name: "secrets/sites/psk", fate: "added", lines: [], more_lines: 0 },
+      ],
+    },
+    {
+      by: { origin: "start", uid: null, claimed_user: null, comment: null },
+      changes: [{ customer: "acme", text: "add the customer with 3 peers" }],
+      files: [],
+    },
+  ];
+  const views = [];
+  for (const [index, one] of made.entries()) {
+    const isOwn = role === "customer";
+    const changes = one.changes.filter((each) => !isOwn || each.customer === "acme");
+    const ids = [...new Set(changes.map((each) => each.customer).filter(Boolean))];
+    if (changes.length === 0 || (customer && !ids.includes(customer))) continue;
+    views.push({
+      revision: isOwn ? null : made.length - index,
+      at: iso(now - (index + 1) * 47 * minutes),
+      ...one.by,
+      ...(isOwn && { uid: null, comment: null, claimed_user: one.by.claimed_user === "acme" ? "acme" : null }),
+      customers: ids,
+      changes,
+      files: isOwn ? [] : one.files,
+      more_files: 0,
+    });
+  }
+  return views;
+}
+
+/** As much as there can be, for one customer; others have no firewall and no services. */
+export function stackView(customer, now) {
+  const at = iso(now);
+  if (customer.id !== "acme") return { at, firewall: null, services: [], lan: null, certificates: [] };
+  const rule = (name, summary, packets, last) => ({
+    name,
+    own: summary !== null,
+    summary,
+    packets,
+    bytes: packets * 640,
+    last_hit_seconds: last,
+  });
+  return {
+    at,
+    firewall: {
+      installed: true,
+      rules: [
+        rule("ping", null, 1204, 3),
+        rule("branches reach the ERP", "accept tcp from group:branches to 10.42.0.10 port 443, 8443", 48_211_904, 0),
+        rule("default", null, 377, null),
+      ],
+      rules_more: 0,
+      connections: 812,
+      max_connections: 65_536,
+      refused_packets: 0,
+    },
+    services: [
+      {
+        service: "dns",
+        program: "unbound",
+        state: "running",
+        since: iso(now - 90 * minutes),
+        restarts: 0,
+        problem: null,
+      },
+      {
+        service: "bgp",
+        program: "bird",
+        state: "refused",
+        since: iso(now - 12 * minutes),
+        restarts: 3,
+        problem: "bird does not accept its configuration: line 12: syntax error",
+      },
+    ],
+    lan: {
+      state: "no_carrier",
+      mtu: 1500,
+      neighbours: [
+        { address: "10.42.0.10", mac: "52:54:00:12:34:56", answers: true },
+        { address: "10.42.0.11", mac: null, answers: false },
+      ],
+      neighbours_more: 0,
+    },
+    certificates: [
+      { field: "ipsec.certificate", file: "acme/gateway.pem", not_after: iso(now + 12 * day) },
+      { field: "ipsec.ca[0]", file: "acme/ca.pem", not_after: iso(now + 900 * day) },
+    ],
   };
 }

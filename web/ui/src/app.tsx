@@ -1,6 +1,7 @@
 // Selects the page to show.
 import { useEffect } from "preact/hooks";
 
+import { Changes } from "./pages/changes";
 import { Connection } from "./pages/connection";
 import { Customer } from "./pages/customer";
 import { Customers } from "./pages/customers";
@@ -73,6 +74,8 @@ function Page({ place }: { place: Place }) {
       );
     case "events":
       return <Events />;
+    case "changes":
+      return <Changes />;
     case "system":
       return <System />;
     case "unknown":

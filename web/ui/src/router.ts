@@ -9,6 +9,7 @@ export type Place =
   | { page: "peer"; customer: string; peer: string }
   | { page: "connection"; customer: string; connection: string }
   | { page: "events" }
+  | { page: "changes" }
   | { page: "system" }
   | { page: "unknown" };
 
@@ -41,7 +42,7 @@ function placeOf(parts: string[]): Place {
     if (sub === "connections") return { page: "connection", customer, connection: name };
     return { page: "unknown" };
   }
-  if ((head === "events" || head === "system") && parts.length === 1) return { page: head };
+  if ((head === "events" || head === "changes" || head === "system") && parts.length === 1) return { page: head };
   return { page: "unknown" };
 }
 

@@ -74,6 +74,11 @@ describe("the stand-in server", () => {
     ["ConnectionDetail", () => views.connectionDetailView(sites, sites.connections[0])],
     ["Soon", () => views.soonView(world, rows, now, 10)],
     ["Event", () => world.events.at(-1)],
+    ["StackNow", () => views.stackView(acme, now)],
+    ["StackNow", () => views.stackView(globex, now)],
+    ...["operator", "customer"].flatMap((role) =>
+      views.revisionsOf(now, role, null).map((one: unknown) => ["RevisionDetail", () => one] as const),
+    ),
   ])("answers with a whole %s and nothing else", (name, answer) => {
     expect(faults(answer(), schemas[name]!, name)).toEqual([]);
   });

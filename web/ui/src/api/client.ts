@@ -14,8 +14,11 @@ import type {
   Peer,
   PeerPage,
   Problem,
+  RevisionDetail,
+  RevisionPage,
   Session,
   Soon,
+  StackNow,
   System,
   Timeseries,
 } from "./types";
@@ -113,6 +116,11 @@ export const api = {
 
   outages: (customer: string, query: Query, signal?: AbortSignal) =>
     get<OutageList>(`/customers/${id(customer)}/outages`, query, signal),
+  /** `customer` "": of all that the viewer may see. */
+  revisions: (customer: string, query: Query, signal?: AbortSignal) =>
+    get<RevisionPage>(customer === "" ? "/revisions" : `/customers/${id(customer)}/revisions`, query, signal),
+  revision: (revision: number, signal?: AbortSignal) => get<RevisionDetail>(`/revisions/${revision}`, {}, signal),
+  stack: (customer: string, signal?: AbortSignal) => get<StackNow>(`/customers/${id(customer)}/stack`, {}, signal),
   soon: (signal?: AbortSignal) => get<Soon>("/soon", {}, signal),
   find: (text: string, signal?: AbortSignal) => get<FoundList>("/find", { text }, signal),
 

@@ -739,6 +739,8 @@ export interface System {
   refused: RefusedSender[];
   /** null for a viewer. */
   users_file: UsersFile | null;
+  /** Whom alertd tells; null: not for this role. */
+  alerts: Alerting | null;
 }
 
 /** The data of a delta message: what changed since the previous message. */
@@ -1104,4 +1106,238 @@ export interface Description {
   name: string;
   /** The description. */
   text: string;
+}
+
+/** A field that a revision changed. */
+export interface RevisionChange {
+  /** The customer's id; null: the appliance. */
+  customer: string | null;
+  /** The field, what it was and what it is. */
+  text: string;
+}
+
+/** A file that a revision changed. */
+export interface RevisionFile {
+  /** Its name below the directory of the configuration. */
+  name: string;
+  /** What became of it. */
+  fate: "added" | "changed" | "removed";
+}
+
+/** What a revision changed in a file. */
+export interface RevisionDiff {
+  /** Its name below the directory of the configuration. */
+  name: string;
+  /** What became of it. */
+  fate: "added" | "changed" | "removed";
+  /** At most 200, with keys masked; none of secrets, nor of warren.toml for viewers. */
+  lines: string[];
+  /** How many lines are not in that list. */
+  more_lines: number;
+}
+
+/**
+ * What brought it into force.
+ * start: stackd found it when it started.
+ * reload: A signal.
+ * request: vpnctl.
+ * returned: The revision before was not confirmed.
+ * page: A user of this page.
+ */
+export type RevisionOrigin = "start" | "reload" | "request" | "returned" | "page";
+
+/** A configuration that came into force. */
+export interface Revision {
+  /** Its number; null for the role customer. */
+  revision: number | null;
+  /** When it came into force. */
+  at: string;
+  origin: RevisionOrigin;
+  /** The user of vpnctl, as the kernel says; null: another origin, or the role customer. */
+  uid: number | null;
+  /** Who ran sudo, as vpnctl says, or the user of this page; null: not known, or not for you. */
+  claimed_user: string | null;
+  /** What it was for, as its maker says; null: nothing, or the role customer. */
+  comment: string | null;
+  /** Customers that it changed; for the role customer its own alone. */
+  customers: string[];
+  /** The first fields that changed; for the role customer those of its own that it may know. */
+  changes: RevisionChange[];
+  /** The files that changed, at most 50; none for the role customer. */
+  files: RevisionFile[];
+  /** How many files are not in that list. */
+  more_files: number;
+}
+
+/** A revision with what differs in its files. */
+export interface RevisionDetail {
+  /** Its number; null for the role customer. */
+  revision: number | null;
+  /** When it came into force. */
+  at: string;
+  origin: RevisionOrigin;
+  /** The user of vpnctl, as the kernel says; null: another origin, or the role customer. */
+  uid: number | null;
+  /** Who ran sudo, as vpnctl says, or the user of this page; null: not known, or not for you. */
+  claimed_user: string | null;
+  /** What it was for, as its maker says; null: nothing, or the role customer. */
+  comment: string | null;
+  /** Customers that it changed; for the role customer its own alone. */
+  customers: string[];
+  /** The first fields that changed; for the role customer those of its own that it may know. */
+  changes: RevisionChange[];
+  /** The files that changed, at most 50. */
+  files: RevisionDiff[];
+  /** How many files are not in that list. */
+  more_files: number;
+}
+
+/** A page of revisions, the newest first. */
+export interface RevisionPage {
+  /** The rows. */
+  items: Revision[];
+  /** Matching customers on all pages. */
+  total: number;
+  /** The limit in use. */
+  limit: number;
+  /** The offset in use. */
+  offset: number;
+  /** The time of the last snapshot from vpnd. */
+  as_of: string;
+  /** Why the latest are not there; null: they are, or nothing is kept. */
+  problem: string | null;
+}
+
+/** A rule of a customer's firewall, with what it counted. */
+export interface FirewallRule {
+  /** The rule's name; ping, forward and default: what every such firewall has. */
+  name: string;
+  /** True: of the customer's file. */
+  own: boolean;
+  /** What it says; null: not of the customer's file. */
+  summary: string | null;
+  /** Packets that it decided about, in both directions. */
+  packets: number;
+  /** Their bytes. */
+  bytes: number;
+  /** The age of the last one; null: there was none. */
+  last_hit_seconds: number | null;
+}
+
+/** A customer's own firewall. */
+export interface Firewall {
+  /** False: the stack has not got these rules, and nothing is counted; they are not listed. */
+  installed: boolean;
+  /** In the order in which they are asked, at most 200. */
+  rules: FirewallRule[];
+  /** How many rules are not in that list. */
+  rules_more: number;
+  /** Connections that it tracks now; null: none. */
+  connections: number | null;
+  /** How many it may track; null: it tracks none. */
+  max_connections: number | null;
+  /** Packets of new connections that were one too many. */
+  refused_packets: number;
+}
+
+/** A program that serves a customer in its stack. */
+export interface Service {
+  /** dns, bgp. */
+  service: string;
+  /** unbound, bird. */
+  program: string;
+  /** Refused: it does not accept its configuration. Missing: it is not installed. */
+  state: "running" | "starting" | "stopped" | "refused" | "missing";
+  /** When the state began; null: not known. */
+  since: string | null;
+  /** How often it was started again since stackd has known it. */
+  restarts: number;
+  /** Why it does not run as it should; null: it does, or the role customer. */
+  problem: string | null;
+}
+
+/** A machine on the customer's LAN that the stack has looked for. */
+export interface Neighbour {
+  /** Its address. */
+  address: string;
+  /** Its hardware address; null: nobody answered. */
+  mac: string | null;
+  /** Whether it answered lately; null: nobody has asked it lately. */
+  answers: boolean | null;
+}
+
+/** The LAN as the stack has it now. */
+export interface LanState {
+  /**
+   * The state of lan0.
+   * up: Something is at the other end.
+   * no_carrier: Nothing is at the other end.
+   * down: It is not switched on.
+   * missing: There is no such device.
+   */
+  state: "up" | "no_carrier" | "down" | "missing";
+  /** In bytes; null: there is no device. */
+  mtu: number | null;
+  /** Whom the stack has looked for lately, at most 64. */
+  neighbours: Neighbour[];
+  /** How many are not in that list. */
+  neighbours_more: number;
+}
+
+/** Until when a certificate is valid. */
+export interface CertificateEnd {
+  /** Where the customer's file names it: ipsec.certificate. */
+  field: string;
+  /** Its file below certs/; null: the role customer. */
+  file: string | null;
+  /** The earliest end of those in the file. */
+  not_after: string;
+}
+
+/** What there is in a customer's stack now. */
+export interface StackNow {
+  /** When it was read. */
+  at: string;
+  /** Its own firewall; null: it has no rules. */
+  firewall: Firewall | null;
+  /** Programs that serve it in its stack. */
+  services: Service[];
+  /** Of its IPsec: its own, then the CAs of its peers; at most 16. */
+  certificates: CertificateEnd[];
+  /** Its LAN; null: it has none. */
+  lan: LanState | null;
+}
+
+/** Somebody that alertd tells. */
+export interface AlertTarget {
+  /** Which. */
+  name: "webhook" | "syslog" | "mail";
+  /** Its address, without a secret. */
+  where: string;
+  /** False: the last delivery failed. */
+  works: boolean;
+  /** What it said last, or why there is no answer; null: nothing was delivered yet. */
+  answer: string | null;
+  /** Alerts that wait for it. */
+  waiting: number;
+  /** Alerts that it got since alertd began. */
+  delivered: number;
+  /** Alerts that it will not get: too many, too old, or refused. */
+  dropped: number;
+  /** When it got the last alert since alertd began; null: none. */
+  last_at: string | null;
+  /** What that said; null: none. */
+  last_text: string | null;
+}
+
+/** Whom alertd tells, and how that goes. */
+export interface Alerting {
+  /** warren.toml has [alerts]. */
+  configured: boolean;
+  /** alertd runs. */
+  running: boolean;
+  /** What is the matter now, as alertd counts it. */
+  open: number;
+  /** At most 8. */
+  targets: AlertTarget[];
 }

@@ -1,5 +1,5 @@
 // Words, shapes and colours for the states and kinds of the API.
-import type { Alarm, Connection, Customer, Event, IkeSa, Peer } from "../api/types";
+import type { Alarm, Connection, Customer, Event, IkeSa, LanState, Peer, Service } from "../api/types";
 
 export type ShapeName =
   "full" | "half" | "ring" | "dots" | "triangle" | "cross" | "pause" | "arrow" | "plus" | "minus" | "drop";
@@ -87,6 +87,29 @@ export const eventLooks: Record<Event["kind"], Look> = {
 
 export const stackComplete: Look = { word: "Complete", shape: "full", tone: "good" };
 export const stackIncomplete: Look = { word: "Incomplete", shape: "triangle", tone: "bad" };
+
+export const certificateLooks: Record<"valid" | "soon" | "ended", Look> = {
+  valid: { word: "Valid", shape: "full", tone: "good" },
+  soon: { word: "Ends soon", shape: "triangle", tone: "wait" },
+  ended: { word: "Ended", shape: "cross", tone: "bad" },
+};
+
+export const lanLooks: Record<LanState["state"], Look> = {
+  up: { word: "Up", shape: "full", tone: "good" },
+  no_carrier: { word: "Not connected", shape: "cross", tone: "bad" },
+  down: { word: "Down", shape: "pause", tone: "quiet" },
+  missing: { word: "Missing", shape: "triangle", tone: "bad" },
+};
+
+export const notInstalled: Look = { word: "Not installed", shape: "triangle", tone: "bad" };
+
+export const serviceLooks: Record<Service["state"], Look> = {
+  running: { word: "Running", shape: "full", tone: "good" },
+  starting: { word: "Starting", shape: "half", tone: "wait" },
+  stopped: { word: "Stopped", shape: "cross", tone: "bad" },
+  refused: { word: "Refused", shape: "triangle", tone: "bad" },
+  missing: notInstalled,
+};
 
 export const testLink: Look = { word: "Test link", shape: "triangle", tone: "wait" };
 export const sharedKey: Look = { word: "Shared key", shape: "triangle", tone: "wait" };

@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useCallback, useEffect } from "preact/hooks";
 
 import { api } from "../api/client";
-import type { CustomerDetail, Delta, Lan as LanData } from "../api/types";
+import type { CustomerDetail, Delta, Lan as LanData, StackNow } from "../api/types";
 import { bytesText, countText, plural } from "../format/amount";
 import { emulationText, ratesText } from "../format/limits";
 import { spanText } from "../format/time";
@@ -24,6 +24,7 @@ import { Hint } from "../parts/hint";
 import { Empty, Failed, Loading, NotThere } from "../parts/notice";
 import { Quota } from "../parts/quota";
 import { RatePair } from "../parts/rates";
+import { RecentChanges } from "../parts/recent_changes";
 import { Refused } from "../parts/refused";
 import { connectionHref, peerHref } from "../router";
 import { isOperator, mayChange } from "../state/changes";
@@ -37,12 +38,14 @@ import { ConnectionsTable } from "./connections_table";
 import { Outages } from "./outages";
 import { PeersTable } from "./peers_table";
 import { RecentEvents } from "./recent_events";
+import { Certificates, Firewall, LanNow, Services } from "./stack_now";
 import { ConnectionsFigure } from "../parts/connections_figure";
 
 const shownRoutes = 50;
 
 export function Customer({ customer }: { customer: string }) {
   const detail = useResource(customer, (signal) => api.customer(customer, signal));
+  const stack = useResource(customer, (signal) => api.stack(customer, signal));
   const data = detail.value.value;
 
   useEffect(() => setSubject({ customer }), [customer]);
@@ -55,7 +58,9 @@ export function Customer({ customer }: { customer: string }) {
       // Routes, drops and refused senders are not in the stream. Load them when the page is in use: drops when they
       // changed; of who was refused nothing tells, as it is the listener that counts it.
       const more = row !== undefined && before !== undefined && row.drops_total !== before.drops_total;
-      if (delta.reload || (attended() && (isDue() || more))) detail.reload();
+      const due = attended() && isDue();
+      if (delta.reload || due || (attended() && more)) detail.reload();
+      if (delta.reload || due) stack.reload();
     });
   }, [customer]);
   const ratesOf = useCallback(
@@ -100,14 +105,20 @@ export function Customer({ customer }: { customer: string }) {
           </Card>
           <Refused refused={data.refused} ofCustomer />
         </div>
-        <RecentEvents customer={customer} />
+        <div>
+          <RecentEvents customer={customer} />
+          <RecentChanges customer={customer} />
+        </div>
       </div>
       <div class="columns">
         <div>
-          <Stack data={data} reload={detail.reload} />
+          <Stack data={data} now={stack.value.value} reload={detail.reload} />
+          <Services stack={stack} />
+          <Certificates stack={stack} />
           {seesAll.value && <Commands commands={commandsOf(data.id)} />}
         </div>
         <div>
+          <Firewall stack={stack} />
           <Limits data={data} />
           <Routes data={data} />
         </div>
@@ -242,7 +253,7 @@ function PeersFigure({ data }: { data: CustomerDetail }) {
   );
 }
 
-function Stack({ data, reload }: { data: CustomerDetail; reload: () => void }) {
+function Stack({ data, now, reload }: { data: CustomerDetail; now: StackNow | undefined; reload: () => void }) {
   return (
     <Card title="Network stack">
       <Facts>
@@ -269,6 +280,7 @@ function Stack({ data, reload }: { data: CustomerDetail; reload: () => void }) {
         </Fact>
         <Fact name="LAN">
           {data.lan !== null ? <Lan lan={data.lan} /> : data.stack_complete === null ? "not known" : "none"}
+          {data.lan !== null && now?.lan && <LanNow lan={now.lan} />}
         </Fact>
         {data.static_routes !== null && data.static_routes.length + (data.static_routes_more ?? 0) > 0 && (
           <Fact name="Static routes">
@@ -326,9 +338,6 @@ function DescriptionOf({ name, data }: { name: string; data: CustomerDetail }) {
 
 const commandsOf = (id: string) =>
   [
-    ["Firewall", `firewall ${id}`],
-    ["DNS and BGP", `services ${id}`],
-    ["Changes", `history ${id}`],
     ["One packet's way", `why ${id} --from ADDR --to ADDR`],
     ["In trouble", `doctor ${id}`],
   ] as const;

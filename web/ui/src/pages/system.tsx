@@ -20,6 +20,7 @@ import { onDelta, setSubject } from "../state/live";
 import { pace } from "../state/pace";
 import { useResource } from "../state/resource";
 import { attended } from "../state/screen";
+import { Alerting } from "./alerting";
 import { Workers } from "./workers";
 
 const soon = 30 * 24 * 3600 * 1000;
@@ -102,6 +103,7 @@ function Filled({ data }: { data: SystemData }) {
             </Facts>
           </Card>
         )}
+        {data.alerts && <Alerting alerts={data.alerts} />}
         <Commands commands={commands} />
       </div>
       <div>
@@ -115,8 +117,7 @@ function Filled({ data }: { data: SystemData }) {
 }
 
 const commands = [
-  ["Changes", "history"],
-  ["Alerts", "alert status"],
+  ["A test alert", "alert test"],
   ["DNS and BGP", "services"],
   ["In trouble", "doctor"],
 ] as const;

@@ -35,6 +35,12 @@ const goals: Goal[] = [
     sign: <path d="M10 5v5l3 2M17 10a7 7 0 1 1-14 0 7 7 0 0 1 14 0z" />,
   },
   {
+    href: "#/changes",
+    text: "Changes",
+    pages: ["changes"],
+    sign: <path d="M4 6h9M10 3l3 3-3 3M16 14H7M10 11l-3 3 3 3" />,
+  },
+  {
     href: "#/system",
     text: "System",
     pages: ["system"],
