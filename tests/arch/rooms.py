@@ -73,30 +73,36 @@ MAY_INCLUDE = {
     "alerts": ["base/", *KEY_TYPES, "ipc/alert_messages.h", "ipc/alert_questions.h", "ipc/channel.h", "ipc/child.h",
                "ipc/snapshot.h", "alerts/"],
     "ctl/diagnosis": ["base/", "ipc/snapshot.h"],
-    "ctl/files": ["base/", "config/", "amend/", *KEY_TYPES, "crypto/sealed_text.h", "crypto/sha.h", "ctl/command.h"],
+    # aead.h, hmac_sha.h, random.h: of a join token's messages; authority.h: of the list of nodes.
+    "ctl/files": ["base/", "config/", "amend/", *KEY_TYPES, "crypto/sealed_text.h", "crypto/sha.h", "crypto/aead.h",
+                  "crypto/authority.h", "crypto/hmac_sha.h", "crypto/random.h", "ctl/command.h"],
     # stacks/plan: the names and marks of what stackd makes.
     "ctl/ask": ["base/", "config/parse.h", "config/customer.h", "ipc/alert_questions.h", "ipc/capture.h",
                 "ipc/channel.h", "ipc/control_messages.h", "ipc/disabled_peers.h", "ipc/long_text.h",
                 "ipc/page_messages.h", "ipc/service_facts.h", "ipc/snapshot.h", "stacks/plan/"],
     "ctl/show": ["base/", "config/", "history/revisions.h", "ipc/alert_questions.h", "ipc/capture.h",
-                 "ipc/control_messages.h", "ipc/disabled_peers.h", "ipc/limits.h", "ipc/snapshot.h", "health/",
+                 "ipc/certificate_facts.h", "ipc/control_messages.h", "ipc/disabled_peers.h", "ipc/limits.h",
+                 "ipc/snapshot.h", "health/",
                  "ctl/ask/", "ctl/diagnosis/", "stacks/plan/"],
     "ctl/commands": ["base/", "amend/", "clients/", "config/", "history/", "ipc/alert_questions.h", "ipc/capture.h",
-                     "ipc/control_messages.h", "ipc/service_facts.h", "ipc/snapshot.h", "access/", "health/",
+                     "ipc/certificate_facts.h", "ipc/control_messages.h", "ipc/service_facts.h", "ipc/snapshot.h",
+                     "access/", "health/",
                      *KEY_TYPES, "crypto/passphrase_box.h", "crypto/sealed_text.h",
                      "crypto/random.h", "crypto/x25519.h",  # setup makes the server's key
+                     "crypto/authority.h",  # a fleet's
                      "stacks/plan/desired.h",  # names and marks of devices
                      "ctl/"],
     "ctl": ["base/", "config/schema.h"],
     "web/model": ["base/", "access/", "health/", "ipc/control_messages.h", "ipc/snapshot.h", "ipc/web_changes.h",
-                  "ipc/web_stacks.h"],
+                  "ipc/web_stacks.h", "ipc/web_revisions.h", "ipc/web_look.h", "ipc/alert_targets.h"],
     "web/login": ["base/", "access/", "web/model/"],
-    "web/api": ["base/", "access/", "health/", "ipc/snapshot.h", "ipc/web_changes.h", "web/model/", "web/login/"],
+    "web/api": ["base/", "access/", "health/", "ipc/snapshot.h", "ipc/web_changes.h", "ipc/web_look.h",
+                "ipc/web_revisions.h", "web/model/", "web/login/"],
     "web/past": ["base/", "web/model/"],
     "web/rim": ["base/", "access/secrets.h", "ipc/channel.h", "ipc/page_messages.h", "ipc/snapshot.h", "web/model/",
                 "web/login/", "web/api/"],
     "web": ["base/", "access/", "health/", "ipc/channel.h", "ipc/child.h", "ipc/web_messages.h", "ipc/web_stacks.h",
-            "web/"],
+            "ipc/web_revisions.h", "web/"],
 }
 
 # Rooms that see all others.
@@ -178,8 +184,8 @@ MUST_NOT_REACH = {
 PURE = {
     "auth/chain": [],
     "auth/table": [],
-    # secretstream draws its header; a sealed text its keys
-    "crypto": ["random", "legacy_provider", "passphrase_box", "sealed_text"],
+    # secretstream draws its header; a sealed text its keys; an authority keys and serial numbers
+    "crypto": ["random", "legacy_provider", "passphrase_box", "sealed_text", "authority"],
     "auth/eap": ["tls", "tls_session"],  # OpenSSL's TLS draws randomness and reads the clock
     "config": ["load", "file_reader"],
     "clients": [],

@@ -221,7 +221,7 @@ class Symbols(unittest.TestCase):
                 "ip": IP,
             },
             "crypto": {"random": "namespace warren { void draw() {} }", "legacy_provider": "", "passphrase_box": "",
-                       "sealed_text": "", "aead": ""},
+                       "sealed_text": "", "authority": "", "aead": ""},
             "history": {"disk": "", "store": "", "write_back": "", "revisions": ""},
             "eap": {"tls": "", "tls_session": ""},
             "config": {"load": "", "file_reader": "", "parse": ""},
