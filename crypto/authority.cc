@@ -14,6 +14,7 @@
 #include <ctime>
 #include <memory>
 
+#include "base/hex.h"
 #include "base/ip.h"
 
 namespace warren::crypto {
@@ -22,7 +23,6 @@ namespace {
 
 constexpr std::int64_t kNanoseconds = 1'000'000'000;
 constexpr std::int64_t kSlowClock = 3600;  // seconds: certificates are valid for those whose clock is behind
-constexpr std::string_view kDigits = "0123456789abcdef";
 
 template <auto Free>
 struct Freed {
@@ -120,26 +120,6 @@ WallTime time_of(const ASN1_TIME* time) {
     if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
     constexpr std::int64_t kMost = INT64_MAX / kNanoseconds;
     return {std::clamp(static_cast<std::int64_t>(::timegm(&parts)), -kMost, kMost) * kNanoseconds};
-}
-
-std::string digits_of(Bytes bytes) {
-    std::string out;
-    for (const std::uint8_t byte : bytes) {
-        out += kDigits[byte >> 4U];
-        out += kDigits[byte & 15U];
-    }
-    return out;
-}
-
-std::vector<std::uint8_t> bytes_of(const std::string& digits) {
-    std::vector<std::uint8_t> out;
-    for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
-        const std::size_t high = kDigits.find(digits[i]);
-        const std::size_t low = kDigits.find(digits[i + 1]);
-        if (high == std::string_view::npos || low == std::string_view::npos) return {};
-        out.push_back(static_cast<std::uint8_t>(high * 16 + low));
-    }
-    return digits.size() % 2 == 0 ? out : std::vector<std::uint8_t>();
 }
 
 struct Issuer {
@@ -252,9 +232,9 @@ Result<CertificateView> view_certificate(const std::string& certificate) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned size = 0;
     if (X509_digest(read.get(), EVP_sha256(), digest.data(), &size) != 1) return failed("its fingerprint");
-    out.fingerprint = digits_of(Bytes(digest).first(size));
+    out.fingerprint = to_hex(Bytes(digest).first(size));
     if (X509_pubkey_digest(read.get(), EVP_sha256(), digest.data(), &size) != 1) return failed("its key");
-    out.key = digits_of(Bytes(digest).first(size));
+    out.key = to_hex(Bytes(digest).first(size));
     return out;
 }
 
@@ -299,13 +279,13 @@ Result<std::string> sign_text(Bytes key, std::string_view text) {
         EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, read.get()) != 1 ||
         EVP_DigestSign(context.get(), signature.data(), &size, bytes.data(), bytes.size()) != 1)
         return fail(ErrorCode::kFailed, "sign: the key cannot");
-    return digits_of(Bytes(signature).first(size));
+    return to_hex(Bytes(signature).first(size));
 }
 
 bool verify_text(const std::string& authority, std::string_view text, const std::string& signature) {
     const Certificate issuer = read_certificate(authority);
     const Context context(EVP_MD_CTX_new());
-    const std::vector<std::uint8_t> sent = bytes_of(signature);
+    const std::vector<std::uint8_t> sent = from_hex(signature).value_or(std::vector<std::uint8_t>());
     const Bytes bytes = as_bytes(text);
     if (issuer == nullptr || context == nullptr || sent.empty() || X509_check_ca(issuer.get()) != 1) return false;
     EVP_PKEY* key = X509_get0_pubkey(issuer.get());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/hex.h"
 #include "crypto/aead.h"
 #include "crypto/hmac_sha.h"
 #include "crypto/sha.h"
@@ -11,33 +12,11 @@ namespace warren::ctl {
 namespace {
 
 constexpr std::string_view kPrefix = "warren1";
-constexpr std::string_view kDigits = "0123456789abcdef";
 constexpr std::size_t kFingerprint = 16;  // bytes
 constexpr std::size_t kSum = 4;
 constexpr std::size_t kNonce = 24;
 constexpr std::size_t kMostToken = 1000;
 constexpr std::size_t kMostAddresses = 4;
-
-std::string digits_of(Bytes bytes) {
-    std::string out;
-    for (const std::uint8_t byte : bytes) {
-        out += kDigits[byte >> 4U];
-        out += kDigits[byte & 15U];
-    }
-    return out;
-}
-
-std::optional<std::vector<std::uint8_t>> bytes_of(std::string_view digits) {
-    std::vector<std::uint8_t> out;
-    if (digits.size() % 2 != 0) return std::nullopt;
-    for (std::size_t i = 0; i < digits.size(); i += 2) {
-        const std::size_t high = kDigits.find(digits[i]);
-        const std::size_t low = kDigits.find(digits[i + 1]);
-        if (high == std::string_view::npos || low == std::string_view::npos) return std::nullopt;
-        out.push_back(static_cast<std::uint8_t>(high * 16 + low));
-    }
-    return out;
-}
 
 std::array<std::uint8_t, 32> sum_of(Bytes bytes) {
     std::array<std::uint8_t, 32> digest{};
@@ -59,13 +38,13 @@ std::string format_join_token(const JoinToken& token) {
     std::vector<std::uint8_t> bytes;
     const auto add = [&bytes](Bytes more) { bytes.insert(bytes.end(), more.begin(), more.end()); };
     add(token.secret.reveal());
-    add(bytes_of(token.fingerprint).value_or(std::vector<std::uint8_t>(kFingerprint)));
+    add(from_hex(token.fingerprint).value_or(std::vector<std::uint8_t>(kFingerprint)));
     std::string words = token.node;
     for (const Endpoint& address : token.addresses) words += " " + to_string(address);
     add(as_bytes(words));
     const auto sum = sum_of(bytes);
     add(Bytes(sum).first(kSum));
-    return std::string(kPrefix) + digits_of(bytes);
+    return std::string(kPrefix) + to_hex(bytes);
 }
 
 Result<JoinToken> parse_join_token(std::string_view text) {
@@ -73,14 +52,14 @@ Result<JoinToken> parse_join_token(std::string_view text) {
         fail(ErrorCode::kInvalid,
              "this is no join token, or not the whole of one: accepted: what `vpnctl fleet invite` printed");
     if (!text.starts_with(kPrefix) || text.size() > kMostToken) return none;
-    const auto bytes = bytes_of(text.substr(kPrefix.size()));
+    const auto bytes = from_hex(text.substr(kPrefix.size()));
     if (!bytes || bytes->size() < kJoinSecret + kFingerprint + kSum + 1) return none;
     const Bytes content = Bytes(*bytes).first(bytes->size() - kSum);
     const auto sum = sum_of(content);
     if (!std::equal(sum.begin(), sum.begin() + kSum, bytes->end() - kSum)) return none;
     JoinToken out;
     out.secret = crypto::SecretBuffer(content.first(kJoinSecret));
-    out.fingerprint = digits_of(content.subspan(kJoinSecret, kFingerprint));
+    out.fingerprint = to_hex(content.subspan(kJoinSecret, kFingerprint));
     const Bytes words = content.subspan(kJoinSecret + kFingerprint);
     std::string_view rest(reinterpret_cast<const char*>(words.data()), words.size());
     const std::size_t end = rest.find(' ');
