@@ -41,8 +41,7 @@ def test_a_killed_vpnd_restarts_at_once_and_clients_reconnect(town, office):
 def test_an_initiation_from_before_the_crash_is_not_answered_after_it(town, visit):
     raw, entry = town.raw_peer("replay")
     visit([entry])
-    sent = raw.initiation()
-    raw.send(sent.message)
+    sent = raw.initiate()
     assert raw.receive_kind(rawpeer.RESPONSE)
     vpnd = town.warren.vpnd()
     os.kill(vpnd, signal.SIGKILL)

@@ -123,7 +123,7 @@ def test_a_clock_in_the_past(town, visit):
     customer = visit([entry])
     raw.confirm(raw.handshake())
     netlab.wait_until(lambda: town.warren.peer(customer.id, "raw")["state"] == "online", 5, "it is online")
-    raw.send(raw.initiation(timestamp=rawpeer.tai64n(time.time() - 86_400)).message)
+    raw.initiate(timestamp=rawpeer.tai64n(time.time() - 86_400))
     netlab.wait_until(lambda: "client_clock" in findings(town, customer.id, "raw"), 10, "it is named")
 
 

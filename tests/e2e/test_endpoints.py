@@ -135,7 +135,7 @@ def test_a_client_whose_clock_was_ahead_is_named_and_can_begin_anew(town, visit)
     raw.handshake(timestamp=rawpeer.tai64n(time.time() + 20 * 365 * 86_400))
 
     def refused():
-        raw.send(raw.initiation().message)
+        raw.initiate()
         return town.warren.peer(customer.id, "ahead")["refused_as_old"]
 
     netlab.wait_until(refused, 5, "the peer's handshakes are refused and counted")

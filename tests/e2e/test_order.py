@@ -151,13 +151,20 @@ class Collector(threading.Thread):
         self.join()
         return self.messages
 
-    def response(self, sent):
-        """The session of our initiation, once the response has arrived between the data."""
-        def found():
-            for message in list(self.messages):
-                if message[0] == rawpeer.RESPONSE and message[8:12] == struct.pack("<I", sent.index):
-                    return message
-        return self.peer.consume_response(sent, netlab.wait_until(found, 5, "a response", every=0.005))
+    def handshake(self):
+        """The session of an initiation, once the response has arrived between the data. It retries like any client: a
+        socket that is full of data loses a response too."""
+        for _ in range(4):
+            sent = self.peer.initiate()
+
+            def found(index=struct.pack("<I", sent.index)):
+                for message in list(self.messages):
+                    if message[0] == rawpeer.RESPONSE and message[8:12] == index:
+                        return message
+
+            with contextlib.suppress(netlab.LabError):
+                return self.peer.consume_response(sent, netlab.wait_until(found, 2, "a response", every=0.005))
+        raise netlab.LabError("no response to 4 initiations")
 
     def wait_for_data_on(self, session):
         def found():
@@ -200,16 +207,14 @@ def out_of_the_stack(site):
     sending = threading.Thread(target=send)
     sending.start()
     try:
-        sent = peer.initiation()
-        peer.send(sent.message)
-        sessions.append(collector.response(sent))
+        sessions.append(collector.handshake())
         collector.wait_for_data_on(sessions[1])
     finally:
         renewed.set()
         sending.join()
-    messages = collector.finish()
-    for sender in senders:
-        sender.close()
+        messages = collector.finish()
+        for sender in senders:
+            sender.close()
     by_index = {session.local_index: session for session in sessions}
     arrived, used = [], set()
     for message in messages:

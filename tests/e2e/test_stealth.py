@@ -178,8 +178,7 @@ def test_under_a_flood_the_hub_requires_a_cookie_and_accepts_it(town, known):
     def attempt(peer):
         """Sends the peer's initiation during the flood; returns it and its answer."""
         flood.burst()
-        sent = peer.initiation()
-        peer.send(sent.message)
+        sent = peer.initiate()
         return sent, peer.receive(0.5)
 
     def cookie():

@@ -136,8 +136,7 @@ def test_a_data_message_for_a_handshake_and_a_response_for_a_session_are_dropped
 def test_simultaneous_initiations_end_in_one_working_session(called):
     start_ping(called)
     theirs = called.receive_kind(rawpeer.INITIATION, 5)
-    mine = called.initiation()
-    called.send(mine.message)  # before the response to theirs
+    mine = called.initiate()  # before the response to theirs
     response, other = called.response(called.consume_initiation(theirs))
     answer = called.receive_kind(rawpeer.RESPONSE)
     session = called.consume_response(mine, answer)

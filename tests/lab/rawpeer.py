@@ -310,16 +310,21 @@ class RawPeer:
             messages.append(got[0])
         return messages
 
+    def initiate(self, **fields):
+        """Sends an initiation and returns what was sent, after the 20 ms that a responder wants between two initiations
+        of one peer: it answers none that comes sooner."""
+        time.sleep(max(0.0, self._next_handshake - time.monotonic()))
+        self._next_handshake = time.monotonic() + 0.05
+        sent = self.initiation(**fields)
+        self.send(sent.message)
+        return sent
+
     def handshake(self, timeout=10.0, **fields):
         """Initiates and returns the session; ValueError without a response. It obeys one cookie reply to this
         initiation, and skips a late reply to an earlier one, whose cookie is sealed to another mac1. The responder uses
-        the session only after we have sent on it: see `confirm`. It waits the 20 ms that a responder wants between two
-        initiations of one peer."""
+        the session only after we have sent on it: see `confirm`."""
         for _ in range(2):
-            time.sleep(max(0.0, self._next_handshake - time.monotonic()))
-            self._next_handshake = time.monotonic() + 0.05
-            sent = self.initiation(**fields)
-            self.send(sent.message)
+            sent = self.initiate(**fields)
             deadline = time.monotonic() + timeout
             while (left := deadline - time.monotonic()) > 0 and (got := self.receive(left)):
                 message = got[0]
