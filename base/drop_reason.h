@@ -48,6 +48,7 @@ enum class DropReason : std::uint8_t {
     kSourceIsStack,
     kSourceNotAllowed,
     kTunWriteFailed,
+    kStackParked,
     // Outbound: stack to network.
     kOffloadHeaderInvalid,
     kNoPeerForDestination,

@@ -1,6 +1,7 @@
 // customers/ID.toml as plain values: the configuration of one customer's stack and tunnels.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -29,6 +30,9 @@ struct StaticRoute {
     bool operator==(const StaticRoute&) const = default;
 };
 
+// When a customer goes without its stack (docs/decisions/0029-parked-stacks.md).
+enum class Park : std::uint8_t { kNever, kIdle };
+
 struct Stack {
     std::vector<Prefix> addresses;  // of vpn0, with host bits
     std::uint16_t mtu = 1420;       // of vpn0; the default with IPsec is kIpsecMtu
@@ -36,6 +40,8 @@ struct Stack {
     std::vector<StaticRoute> routes;
     std::vector<std::string> devices;  // of the operator, in the stack, at most kMaxStackDevices
     bool clamp_mss = true;             // of TCP connections through the stack, to what vpn0 and lan0 have room for
+    Park park = Park::kNever;
+    std::chrono::seconds park_after{600};  // without a packet, before an idle one is parked
     bool operator==(const Stack&) const = default;
 };
 
@@ -99,5 +105,8 @@ struct Customer {
                                          // peers does so from these; none: from any address of this node
     bool operator==(const Customer&) const = default;
 };
+
+// Whether the customer may be without its stack while no packet needs one.
+[[nodiscard]] bool is_parkable(const Customer& customer);
 
 }  // namespace warren::config

@@ -33,6 +33,7 @@ class CustomerCheck {
         check_emulation();
         check_quotas();
         check_devices();
+        check_park();
         check_peers();
         networks_.check(source_, out_);
         check_handoff();
@@ -132,6 +133,26 @@ class CustomerCheck {
                 error(path, fmt::format("stack.devices: \"{}\" is also at {}; a device is listed once", device,
                                         source_.cite(found->second)));
         }
+    }
+
+    // What is outside the tunnels needs the stack at any time.
+    void check_park() {
+        if (customer_.stack.park == Park::kNever) return;
+        const auto refuse = [this](bool is_there, const char* what) {
+            if (is_there)
+                error("stack.park",
+                      fmt::format("stack.park: \"idle\" cannot be combined with {}, which needs the stack "
+                                  "at any time; accepted: \"never\", or no {}",
+                                  what, what));
+        };
+        refuse(customer_.handoff.has_value(), "[handoff]");
+        refuse(customer_.dns.has_value(), "[dns]");
+        refuse(customer_.bgp.has_value(), "[bgp]");
+        refuse(!customer_.stack.devices.empty(), "stack.devices");
+        if (customer_.stack.queues != 1)
+            error("stack.park", fmt::format("stack.park: \"idle\" cannot be combined with stack.queues = {}; accepted: "
+                                            "\"never\", or 1 queue",
+                                            customer_.stack.queues));
     }
 
     void check_mtu() {

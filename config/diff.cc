@@ -13,6 +13,7 @@
 #include "config/moment.h"
 #include "config/named_secrets.h"
 #include "config/policy.h"
+#include "config/quantity.h"
 #include "config/rate.h"
 #include "config/service_tables.h"
 #include "config/wireguard.h"
@@ -105,6 +106,8 @@ Flat flatten(const Customer& customer) {
     out["stack.clamp_mss"] = fmt::format("{}", customer.stack.clamp_mss);
     if (!customer.stack.devices.empty())
         out["stack.devices"] = fmt::format("{}", fmt::join(customer.stack.devices, ", "));
+    out["stack.park"] = customer.stack.park == Park::kIdle ? "idle" : "never";
+    out["stack.park_after"] = duration_text(customer.stack.park_after);
     for (const StaticRoute& route : customer.stack.routes)
         out[fmt::format("stack.route {} via", to_string(route.to))] = to_string(route.via);
     flatten(customer.traffic.limits, "traffic.", out);

@@ -8,6 +8,7 @@
 #include "config/emulation_text.h"
 #include "config/ipsec.h"
 #include "config/policy.h"
+#include "config/quantity.h"
 #include "config/read.h"
 #include "config/schema.h"
 #include "config/service_tables.h"
@@ -136,6 +137,14 @@ static void read(const Node* node, StaticRoute& to) {
     read(node->find("via"), to.via);
 }
 
+static void read(const Node* node, Park& to) {
+    if (node != nullptr && node->text == "idle") to = Park::kIdle;
+}
+
+static void read_duration(const Node* node, std::chrono::seconds& to) {
+    if (node != nullptr && node->kind == Node::Kind::kString) to = parse_duration(node->text).value_or(to);
+}
+
 static void read(const Node* node, Stack& to) {
     if (node == nullptr) return;
     read(node->find("addresses"), to.addresses);
@@ -143,6 +152,8 @@ static void read(const Node* node, Stack& to) {
     read(node->find("queues"), to.queues);
     read(node->find("clamp_mss"), to.clamp_mss);
     read(node->find("devices"), to.devices);
+    read(node->find("park"), to.park);
+    read_duration(node->find("park_after"), to.park_after);
     read(node->find("route"), to.routes);
 }
 

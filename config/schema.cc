@@ -24,6 +24,7 @@ namespace warren::config {
 namespace {
 
 constexpr std::array<std::string_view, 2> kStates{"active", "suspended"};
+constexpr std::array<std::string_view, 2> kParks{"never", "idle"};
 constexpr std::array<std::string_view, 4> kHandoffTypes{"veth", "macvlan", "vlan", "physical"};
 
 constexpr auto kAppliance = Document::kAppliance;
@@ -106,6 +107,16 @@ constexpr Key kSchema[] = {
             "assigns each peer to one of them, so packets stay in order. At most `workers` of warren.toml are used. "
             "Cannot be combined with traffic.rate_up and rate_down. A change recreates vpn0 and the customer's "
             "tunnels.", .example = "4"},
+    {.document = kCustomer, .path = "stack.park", .type = Type::kChoice, .choices = kParks,
+     .default_text = "\"never\"",
+     .doc = "`idle`: while no packet comes from the customer's peers there is no stack, which costs no memory of the "
+            "kernel; the first packet makes it and is kept. What was done by hand in the stack, and its connection "
+            "tracking, is lost whenever it is parked. Not with [handoff], [dns], [bgp], stack.devices or several "
+            "stack.queues.", .example = "\"idle\""},
+    {.document = kCustomer, .path = "stack.park_after", .type = Type::kDuration, .min = 2, .max = 86'400,
+     .default_text = "\"10 min\"",
+     .doc = "With stack.park = \"idle\", how long no packet has passed vpn0 when the stack goes. Keepalives do not "
+            "count.", .example = "\"1 h\""},
     {.document = kCustomer, .path = "stack.route", .type = Type::kTables, .max = kMaxStackRoutes,
      .doc = "A static route inside the stack. The peers' allowed_ips are routed to vpn0 without one."},
     {.document = kCustomer, .path = "stack.route[].to", .type = Type::kPrefix, .required = true,

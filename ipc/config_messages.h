@@ -1,5 +1,5 @@
 // stackd <-> vpnd: one configuration generation as a sequence of messages on a SEQPACKET channel. vpnd sends only
-// replies.
+// replies, but for NeedTunnel and LeftTunnel, which come at any time.
 //
 //   stackd: Hello
 //   vpnd:   (HoldingListener | HoldingCustomer)*, HoldingEnd
@@ -15,6 +15,12 @@
 // vpnd outlives stackd: when the channel breaks it keeps forwarding and waits on the adoption listener that came with
 // Hello. A new stackd connects there, sends Hello, receives the descriptors that vpnd holds (HoldingListener,
 // HoldingCustomer), and puts its generation without roles and with has_tun false for those.
+//
+// A customer that may be parked (CustomerSettings::park_after_seconds) needs no TUN while no packet comes for its
+// stack. Packets that come wait in vpnd, a few and not for long.
+//   vpnd:   NeedTunnel: a peer's packet is there, authentic and from an address of the peer's
+//   stackd: PutTunnel, when the stack is there
+//   vpnd:   LeftTunnel: no packet came or went for long; vpnd has closed its TUN, and a packet makes it ask again
 #pragma once
 
 #include <cstdint>
@@ -43,6 +49,9 @@ inline constexpr std::uint32_t kMaxWorkers = 63;
 inline constexpr std::size_t kPrefixesPerMessage = 4'000;
 inline constexpr std::size_t kMaxPrefixesPerPeer = 20'000;
 inline constexpr std::size_t kMaxPrefixesPerCustomer = 200'000;
+
+// NeedTunnel messages that are not answered yet.
+inline constexpr std::size_t kMostTunnelWishes = 32;
 
 // The first message of stackd, once per connection. Descriptors on the first connection: the snapshot listener, then
 // the adoption listener (both SEQPACKET, non-blocking), then two regular files (0600, opened read-write, made empty
@@ -105,7 +114,34 @@ void fields(auto& codec, Is<HoldingListener> auto& m) {
     codec(m.id, m.protocol, m.port, m.roles);
 }
 
-// A customer that vpnd has, with its descriptors in the order of PutCustomer.
+// The TUN of a parked customer: one descriptor, as of PutCustomer. At any time after Hello, as SetLogLevel; there is no
+// reply. Of a customer that has one, or that is not there (any more), it is ignored.
+struct PutTunnel {
+    std::string customer;
+};
+void fields(auto& codec, Is<PutTunnel> auto& m) {
+    codec(m.customer);
+}
+
+// See above. One that is not answered within 5 s counts no more.
+struct NeedTunnel {
+    std::string customer;
+};
+void fields(auto& codec, Is<NeedTunnel> auto& m) {
+    codec(m.customer);
+}
+// What vpnd had from stackd by then: its last generation, and how many PutTunnel since Hello. When stackd has sent
+// more, vpnd may have a TUN again.
+struct LeftTunnel {
+    std::string customer;
+    std::uint64_t generation = 0;
+    std::uint64_t tunnels = 0;
+};
+void fields(auto& codec, Is<LeftTunnel> auto& m) {
+    codec(m.customer, m.generation, m.tunnels);
+}
+
+// A customer that vpnd has, with its descriptors in the order of PutCustomer; a parked one has none.
 struct HoldingCustomer {
     std::string id;
 };
@@ -143,7 +179,8 @@ void fields(auto& codec, Is<PutListener> auto& m) {
 }
 
 // Followed by `peer_count` PutPeer and `connection_count` PutConnection messages, in any order. Descriptors: the queues
-// of the customer's TUN in their order, non-blocking, when `has_tun`; else the present ones stay, as many.
+// of the customer's TUN in their order, non-blocking, when `has_tun`; else the present ones stay, as many, or none of a
+// customer that is or may be parked.
 struct PutCustomer {
     CustomerSettings settings;
     std::uint32_t peer_count = 0;
@@ -266,10 +303,10 @@ void fields(auto& codec, Is<Rejected> auto& m) {
     codec(m.generation, m.reason);
 }
 
-using ConfigMessage =
-    std::variant<Hello, HoldingListener, HoldingCustomer, HoldingEnd, Begin, PutListener, PutCustomer, PutPeer,
-                 RemoveCustomer, RemoveListener, Commit, Applied, Rejected, SetLogLevel, ResetPeer, RenameCustomer,
-                 PutPrefixes, PutConnection, OperateConnection, PutAuthChannel, PutUsageFile, StartCapture>;
+using ConfigMessage = std::variant<Hello, HoldingListener, HoldingCustomer, HoldingEnd, Begin, PutListener, PutCustomer,
+                                   PutPeer, RemoveCustomer, RemoveListener, Commit, Applied, Rejected, SetLogLevel,
+                                   ResetPeer, RenameCustomer, PutPrefixes, PutConnection, OperateConnection,
+                                   PutAuthChannel, PutUsageFile, StartCapture, PutTunnel, NeedTunnel, LeftTunnel>;
 
 // `wire` is wiped and reused by the caller: it may hold keys. Fails when the message is larger than kMaxMessageSize
 // (ipc/channel.h).

@@ -6,7 +6,7 @@ namespace warren::ipc {
 
 template <>
 struct LastOf<ControlVerb> {
-    static constexpr auto value = ControlVerb::kFleetUndrain;
+    static constexpr auto value = ControlVerb::kWake;
 };
 
 // Found by argument-dependent lookup from the codec, hence not in an anonymous namespace.

@@ -42,6 +42,8 @@ enum class ControlVerb : std::uint8_t {
     kFleetMove,     // `group` goes from this node to the node `peer`; "": to its standby
     kFleetDrain,    // all groups of this node go to others, and it takes none
     kFleetUndrain,  // it takes groups again
+    // To stackd again:
+    kWake,  // `customer` gets its stack, if it is parked, and keeps it as after a packet
 };
 
 inline constexpr std::size_t kMaxComment = 400;
@@ -55,8 +57,8 @@ inline constexpr std::size_t kMaxGroupAddresses = 2;
 struct ControlRequest {
     ControlVerb verb = ControlVerb::kStatus;
     std::optional<LogLevel> log_level = std::nullopt;  // kLogLevel only
-    std::string customer{};  // kResetPeer, kOperateConnection and kCapture; kApplyRemoving: who alone may be removed;
-                             // kStatus: whose disabled peers are all told
+    std::string customer{};  // kResetPeer, kOperateConnection, kCapture and kWake; kApplyRemoving: who alone may be
+                             // removed; kStatus: whose disabled peers are all told
     std::string peer{};      // kResetPeer, kOperateConnection and kCapture only
     std::optional<ConnectionAction> action = std::nullopt;  // kOperateConnection only
     // The rest: kApply and kApplyRemoving only.

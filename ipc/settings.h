@@ -57,12 +57,13 @@ struct CustomerSettings {
     std::uint32_t max_handshake_rate = 0;  // initiations of WireGuard per second; 0: only the appliance's bounds
     LinkEmulation emulate_up = {};         // from its sites into the stack
     LinkEmulation emulate_down = {};
+    std::uint32_t park_after_seconds = 0;  // without a packet, after which it needs no TUN; 0: it always does
 
     bool operator==(const CustomerSettings&) const = default;
 };
 void fields(auto& codec, Is<CustomerSettings> auto& m) {
     codec(m.id, m.name, m.suspended, m.mtu, m.addresses, m.rate_up, m.rate_down, m.share);
-    codec(m.quota, m.after_quota, m.max_handshake_rate, m.emulate_up, m.emulate_down);
+    codec(m.quota, m.after_quota, m.max_handshake_rate, m.emulate_up, m.emulate_down, m.park_after_seconds);
 }
 
 struct PeerSettings {

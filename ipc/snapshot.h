@@ -123,12 +123,13 @@ struct CustomerActivity {
     std::uint64_t tx_cpu_nanoseconds = 0;
     std::vector<DropCount> drops;
     MonthUsage month = {};
+    bool is_parked = false;  // it has no stack until a packet needs one
 
     bool operator==(const CustomerActivity&) const = default;
 };
 void fields(auto& codec, Is<CustomerActivity> auto& m) {
     codec(m.rx_bytes, m.tx_bytes, m.rx_packets, m.tx_packets, m.rx_cpu_nanoseconds, m.tx_cpu_nanoseconds, m.drops);
-    codec(m.month);
+    codec(m.month, m.is_parked);
 }
 
 struct CustomerSnapshot {

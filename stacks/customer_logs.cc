@@ -73,14 +73,26 @@ void CustomerLogs::follow(const config::Generation& generation) {
     remove_others(generation);
     if (wanted.empty()) return ready_.reset();
     if (!ready_.valid()) ready_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
-    for (const std::string& customer : wanted) {
-        const auto stack = namespace_number((kNamespacePrefix + customer));
-        if (!stack) continue;  // it comes, or is a problem that is told elsewhere
-        const auto known = readers_.find(customer);
-        if (known != readers_.end() && known->second.stack == *stack) continue;
-        if (const Status listening = listen(customer, *stack); !listening)
-            log(LogLevel::kWarn, "log_not_read", {{"customer", customer}, {"reason", listening.error().what}});
+    for (const std::string& customer : wanted) follow_stack(customer);
+}
+
+void CustomerLogs::follow_stack(const config::Customer& customer) {
+    const bool has_reader = readers_.contains(customer.id);
+    if (!logs(customer) || (!has_reader && readers_.size() >= kMostLogs)) return;
+    if (!ready_.valid()) ready_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
+    follow_stack(customer.id);
+}
+
+void CustomerLogs::follow_stack(const std::string& customer) {
+    const auto stack = namespace_number((kNamespacePrefix + customer));
+    if (!stack) {  // it is parked or comes, or is a problem that is told elsewhere
+        readers_.erase(customer);
+        return;
     }
+    const auto known = readers_.find(customer);
+    if (known != readers_.end() && known->second.stack == *stack) return;
+    if (const Status listening = listen(customer, *stack); !listening)
+        log(LogLevel::kWarn, "log_not_read", {{"customer", customer}, {"reason", listening.error().what}});
 }
 
 Status CustomerLogs::listen(const std::string& customer, std::uint64_t stack) {

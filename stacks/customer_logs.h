@@ -31,6 +31,8 @@ class CustomerLogs {
     // Listens in the stacks of those customers that log now, and in no others; files of customers that are gone go too.
     // Again and again: a stack may have been made anew since.
     void follow(const config::Generation& generation);
+    // The same of this one, whose stack came or went. A socket in one that went would keep it in the kernel.
+    void follow_stack(const config::Customer& customer);
     // Of customers and their stacks: what was told of one goes with it, and nobody else reads it. Undone by the
     // reverse.
     void rename(const std::vector<Rename>& renames);
@@ -50,6 +52,7 @@ class CustomerLogs {
         TokenBucket lines;
         std::uint64_t left_out = 0;
     };
+    void follow_stack(const std::string& customer);
     [[nodiscard]] Status listen(const std::string& customer, std::uint64_t stack);
     void read(const std::string& customer, Reader& reader, Instant now, WallTime wall);
     [[nodiscard]] Status append(const std::string& customer, const std::string& lines) const;

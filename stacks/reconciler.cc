@@ -212,7 +212,9 @@ bool Reconciler::record_outcome(const config::AcceptedCustomer& accepted, const 
         log(LogLevel::kError, "customer_refused", {{"customer", id}, {"reason", outcome.error().what}});
         add_text(report, Kind::kNote, id, "refused: " + outcome.error().what);
         round.failed = true;
-        if (const config::AcceptedCustomer* before = current_.find(id)) {
+        const config::AcceptedCustomer* const before = current_.find(id);
+        if (before != nullptr && is_parked(before->customer)) unsound_.erase(id);  // it stays without a stack
+        if (before != nullptr && !is_parked(before->customer)) {
             const auto back = stacks_.bring_up(before->customer);
             if (back && back->has_new_tunnel) view_.forget_tunnel(id);
             if (!back)
@@ -255,8 +257,9 @@ std::vector<std::shared_ptr<const config::AcceptedCustomer>> Reconciler::stacks_
     patrol_.begin(next, turn);
     for (std::string& id : patrol_.pop(kChecksPerApply)) turn.insert(std::move(id));
     std::vector<std::shared_ptr<const config::AcceptedCustomer>> out;
-    std::copy_if(next.customers.begin(), next.customers.end(), std::back_inserter(out),
-                 [&turn](const auto& accepted) { return turn.contains(accepted->customer.id); });
+    std::copy_if(next.customers.begin(), next.customers.end(), std::back_inserter(out), [&](const auto& accepted) {
+        return turn.contains(accepted->customer.id) && !is_parked(accepted->customer);
+    });
     return out;
 }
 
@@ -294,7 +297,8 @@ Status Reconciler::deliver(VpndLink& link, const config::Generation& next, const
     const ListenerPorts listeners = listeners_of(next);
     options_.tell_secrets(link, next, false);
     Status delivered = view_.deliver(
-        link, {number_, next, listeners, sockets_, stacks_, options_.numbers, present, full, before_commit, seen_});
+        link, {number_, next, listeners, sockets_, stacks_, options_.numbers, present, full, before_commit, seen_,
+               [this](const config::Customer& customer) { return is_parked(customer); }});
     if (delivered) {
         seen_.clear();
         options_.tell_secrets(link, next, true);
@@ -335,12 +339,14 @@ bool Reconciler::deliver_changes(VpndLink& link, Round& round, Report& report) {
 
 void Reconciler::roll_back(const Round& round) {
     for (const std::string& id : round.created) {
-        if (current_.find(id) == nullptr) (void)stacks_.take_down(id);
+        const config::AcceptedCustomer* const before = current_.find(id);
+        const bool was_parked = before != nullptr && config::is_parkable(before->customer) && view_.is_parked(id);
+        if (before == nullptr || was_parked) (void)stacks_.take_down(id);
     }
     for (const auto& accepted : round.next.customers) {
         if (!is_changed(*accepted)) continue;
         const config::AcceptedCustomer* before = current_.find(accepted->customer.id);
-        if (before == nullptr) continue;
+        if (before == nullptr || is_parked(before->customer)) continue;
         if (const auto back = stacks_.bring_up(before->customer); !back)
             log(LogLevel::kError, "roll_back_failed",
                 {{"customer", accepted->customer.id}, {"reason", back.error().what}});
@@ -406,6 +412,7 @@ void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     current_ = std::move(round.next);
     present_ = std::move(round.present);
     has_accepted_ = true;
+    std::erase_if(standing_, [this](const std::string& id) { return stacks_.has_tunnel(id) || !current_.find(id); });
     // A stack that stays for a while after its customer left is not waited for.
     std::erase_if(incomplete_, [this](const auto& each) { return current_.find(each.first) == nullptr; });
     last_good_ = std::move(round.last_good);
@@ -524,6 +531,7 @@ bool Reconciler::bring_into_force(VpndLink& link, Round& round, Report& report) 
         return false;
     }
     size_neighbour_tables(round.next, report);
+    find_standing(round.next);
     if (!bind_listeners(round, report) || !bring_up_stacks(round, report)) return false;
     if (deliver_changes(link, round, report)) return true;
     roll_back(round);
@@ -541,9 +549,10 @@ void Reconciler::adopt(Holdings holdings, const std::vector<Rename>& renames) {
         if (!sockets_.adopt(id, ports[id], held.roles, std::move(held.descriptors))) stale.push_back(id);
     }
     for (const auto& [id, tunnel] : holdings.tunnels) tunnels.insert(id);
+    tunnels.insert(holdings.parked.begin(), holdings.parked.end());
     rename_keys(holdings.tunnels, renames);
     for (auto& [id, tunnel] : holdings.tunnels) stacks_.adopt_tunnel(id, std::move(tunnel));
-    view_ = VpndView(std::move(ports), std::move(tunnels));
+    view_ = VpndView(std::move(ports), std::move(tunnels), std::move(holdings.parked));
     for (const ipc::ListenerId& id : stale) view_.forget_sockets(id);
     view_.rename(renames);
     number_ = std::max(number_, holdings.generation);

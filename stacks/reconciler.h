@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -148,6 +149,18 @@ class Reconciler {
     void begin_patrol() { patrol_.begin(current_, {}); }
     // Tells vpnd where the devices are that endpoints name, when they have moved since.
     void follow_devices(VpndLink& link);
+    // A customer that may be parked (config::is_parkable()) has no stack until it is woken, and none again after vpnd
+    // said that no packet needs it. vpnd must have nothing of a stack that is removed.
+    [[nodiscard]] bool is_parked(const config::Customer& customer) const;
+    [[nodiscard]] std::size_t parked_count() const;
+    // Makes its stack, if it is parked, and passes it to vpnd. A link that breaks is closed.
+    [[nodiscard]] Report wake(VpndLink& link, const std::string& customer);
+    // Does what vpnd said of parked customers, at most so many; true: there is more.
+    bool serve_parked(VpndLink& link, std::size_t most);
+    // serve_parked() has something to do; not while names are unsettled, which an apply ends.
+    [[nodiscard]] bool has_parked_work(const VpndLink& link) const;
+    // Customers that got a stack by wake(), or lost it by serve_parked(), since the last call.
+    [[nodiscard]] std::vector<std::string> take_moved() { return std::exchange(moved_, {}); }
     // Readable when somebody changed a stack; -1: that is never notified.
     [[nodiscard]] int changes_fd() const { return stacks_.changes_fd(); }
     // Queues the stacks in which something changed before all others.
@@ -242,6 +255,7 @@ class Reconciler {
     [[nodiscard]] Status rename(const std::vector<Rename>& renames);
     // The same for everything but the stacks; statusd is told of it.
     void take_names(const std::vector<Rename>& renames);
+    [[nodiscard]] bool are_names_unsettled() const;
     // Ends what an earlier rename() has left in doubt. False: it still is, and nothing is applied.
     [[nodiscard]] bool settle_renames(Report& report);
     // Refuses the customers that get what one of `stays` has, and then those that get what these have. What is used
@@ -270,6 +284,13 @@ class Reconciler {
     [[nodiscard]] std::string problem_of(const std::string& customer) const;
     [[nodiscard]] Status check_resize(std::uint32_t workers, const config::Generation& generation) const;
     [[nodiscard]] Status resize(std::uint32_t workers);
+
+    // reconciler_parked.cc. Which stacks there are before the first configuration is in force here.
+    void find_standing(const config::Generation& next);
+    [[nodiscard]] Status pass_tunnel(VpndLink& link, const std::string& customer);
+    void give_tunnel(VpndLink& link, const std::string& customer);
+    [[nodiscard]] bool is_parked_or_unknown(const std::string& customer) const;
+    void park(VpndLink& link, const ipc::LeftTunnel& left);
 
     void size_neighbour_tables(const config::Generation& next, Report& report);
     [[nodiscard]] bool bind_listeners(Round& round, Report& report);
@@ -312,6 +333,8 @@ class Reconciler {
     std::map<std::string, Departure> departing_;     // customers whose stacks are removed later
     std::set<std::string> unsound_;                  // customers whose stack could not be checked or repaired
     std::map<std::string, Repair> repairs_;          // by customer
+    std::vector<std::string> moved_;                 // as take_moved() returns them
+    std::set<std::string> standing_;  // customers with a stack that was there before, or could not be removed whole
     Patrol patrol_;
     std::vector<ipc::ControlText> problems_;
     std::uint64_t number_ = 0;

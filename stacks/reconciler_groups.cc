@@ -62,7 +62,7 @@ Reconciler::GroupSize Reconciler::size_of(std::uint16_t group) const {
     for (const auto& accepted : current_.customers) {
         if (accepted->customer.group != group) continue;
         ++size.customers;
-        if (!stacks_.tunnel(accepted->customer.id).empty()) ++size.stacks;
+        if (!stacks_.tunnel(accepted->customer.id).empty() || is_parked(accepted->customer)) ++size.stacks;
     }
     return size;
 }

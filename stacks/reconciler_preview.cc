@@ -112,6 +112,7 @@ Report Reconciler::preview() {
         config::Customer customer = accepted->customer;
         customer.id = id_before(round.renames, id);
         if (customer.id != id) add_text(report, Kind::kStep, id, "rename the stack of " + customer.id);
+        if (is_parked(customer)) continue;
         const auto outcome = stacks_.preview(customer);
         if (!outcome) {
             add_text(report, Kind::kNote, id, "would be refused: " + outcome.error().what);

@@ -76,6 +76,7 @@ void Reconciler::take_names(const std::vector<Rename>& renames) {
     rename_keys(incomplete_, renames);
     rename_keys(unsound_, renames);
     rename_keys(repairs_, renames);
+    rename_keys(standing_, renames);
     for (const Rename& rename : renames) patrol_.hurry(rename.to);
 }
 

@@ -55,7 +55,7 @@ void Reconciler::mend(VpndLink& link) {
     bool is_stale = false;
     for (const auto& accepted : current_.customers) {
         const std::string& id = accepted->customer.id;
-        if (!incomplete_.contains(id) && !unsound_.contains(id)) continue;
+        if ((!incomplete_.contains(id) && !unsound_.contains(id)) || is_parked(accepted->customer)) continue;
         const auto outcome = stacks_.bring_up(accepted->customer);
         if (!outcome) continue;
         unsound_.erase(id);
@@ -116,7 +116,7 @@ void Reconciler::patrol(VpndLink& link, std::size_t count) {
     bool is_stale = false;
     for (const std::string& id : patrol_.pop(count, options_.clock())) {
         const config::AcceptedCustomer* accepted = current_.find(id);
-        if (accepted == nullptr) continue;
+        if (accepted == nullptr || is_parked(accepted->customer)) continue;
         const auto outcome = stacks_.bring_up(accepted->customer);
         if (!outcome) {
             unsound_.insert(id);
@@ -199,7 +199,7 @@ Status Reconciler::check_resize(std::uint32_t workers, const config::Generation&
     std::size_t needed = kSpareDescriptors + sockets_.size();
     needed += 2 * view_.listeners().size() * (workers - this->workers());  // IPv4 and IPv6
     for (const auto& accepted : generation.customers)
-        needed += std::min<std::size_t>(accepted->customer.stack.queues, workers);
+        needed += is_parked(accepted->customer) ? 0 : std::min<std::size_t>(accepted->customer.stack.queues, workers);
     if (needed <= options_.max_descriptors) return {};
     return fail(ErrorCode::kUnavailable,
                 "with " + std::to_string(workers) + " workers tunnels and listeners need " + std::to_string(needed) +

@@ -1,6 +1,7 @@
 #include "stacks/stack_keeper.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/log.h"
@@ -212,6 +213,31 @@ Status StackKeeper::take_down(const std::string& customer) {
     tunnels_.erase(customer);
     watched_.erase(customer);
     return remove(kernel_, customer, uplink_changed_);
+}
+
+namespace {
+
+// The kernel makes these in each new namespace while their module is loaded. One that is up is in use.
+bool is_of_kernel(const Link& link) {
+    static constexpr std::array<std::string_view, 9> kFallbacks{"sit0",    "tunl0",   "gre0",    "gretap0", "erspan0",
+                                                                "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0"};
+    return !link.up && link.alias.empty() &&
+           std::find(kFallbacks.begin(), kFallbacks.end(), link.name) != kFallbacks.end();
+}
+
+}  // namespace
+
+Status StackKeeper::park(const std::string& customer) {
+    const std::string name = namespace_name(customer);
+    const auto observed = kernel_.observe(name, {});
+    if (!observed) return tl::unexpected(observed.error());
+    const auto other = std::find_if(observed->links.begin(), observed->links.end(), [](const Link& link) {
+        return link.name != "lo" && link.name != kTunnelDevice && !is_of_kernel(link);
+    });
+    if (other != observed->links.end()) return fail(ErrorCode::kUnavailable, "device " + other->name + " is in it");
+    const auto claimed = kernel_.claim(name);
+    if (!claimed) return tl::unexpected(claimed.error());
+    return take_down(customer);
 }
 
 Status StackKeeper::take_down(std::span<const std::string> customers) {

@@ -77,6 +77,12 @@ class StackKeeper {
     // In which namespaces somebody changed something, perhaps this program itself.
     [[nodiscard]] StackChanges take_changes() { return kernel_.take_changes(); }
 
+    // take_down(), unless somebody uses the stack: a program of `vpnctl stack exec`, or a device that is not Warren's.
+    [[nodiscard]] Status park(const std::string& customer);
+    [[nodiscard]] bool has_tunnel(const std::string& customer) const {
+        const auto found = tunnels_.find(customer);
+        return found != tunnels_.end() && !found->second.empty();
+    }
     // A descriptor for each queue; empty when there is none.
     [[nodiscard]] std::vector<int> tunnel(const std::string& customer) const;
     // Adopts descriptors that vpnd kept for us.

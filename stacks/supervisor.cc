@@ -30,6 +30,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr std::size_t kParkedPerRound = 4;      // stacks made or removed, about 10 ms, before others are served
 constexpr Duration kMendInterval = seconds(5);  // between two checks for a missing uplink device
 constexpr std::size_t kStacksPerPatrol = 8;     // about 10 ms, during which nothing else is served
 constexpr Duration kPatrolInterval = milliseconds(30);
@@ -237,20 +238,28 @@ void Supervisor::serve() {
                                                          watchdog_.next_deadline(),
                                                          next_of_fleet()}),
                                                now());
-        const bool someone_waits = control_->has_waiting() || (fleet_ && fleet_->has_waiting());
+        const bool someone_waits =
+            control_->has_waiting() || (fleet_ && fleet_->has_waiting()) || reconciler_.has_parked_work(link_);
         if (::poll(waiting.data(), waiting.size(), someone_waits ? 0 : timeout) < 0 && errno != EINTR) return;
         if (must_stop()) return;
         if (waiting[kProcess].revents != 0) {
             handle_vpnd_exit("ended");
         } else if (waiting[kLink].revents != 0) {
-            const Status reply = link_.receive_reply();
-            watch_at_ = now() + kWatchInterval;
-            if (reply) log(LogLevel::kDebug, "reply_received");
+            const auto reply = link_.receive_next();
+            if (reply && *reply) {
+                watch_at_ = now() + kWatchInterval;
+                log(LogLevel::kDebug, "reply_received");
+            }
             if (!reply) handle_vpnd_exit(reply.error().what);
         }
+        reconciler_.serve_parked(link_, kParkedPerRound);
         watch_vpnd();  // right after poll(), so that a reply that has arrived was seen
         serve_fleet(waiting[kFleet].revents != 0);
         if (waiting[kSignals].revents != 0) handle_signals();
+        for (const std::string& id : reconciler_.take_moved()) {
+            const config::AcceptedCustomer* const accepted = reconciler_.current().find(id);
+            if (accepted != nullptr) logs_.follow_stack(accepted->customer);
+        }
         if (now() >= wipe_at_) {
             wipe_at_ = kNever;
             if (kept_sessions_) kept_sessions_->wipe();
@@ -465,6 +474,7 @@ Report Supervisor::handle_request(const ipc::ControlRequest& request, uid_t peer
             return reconciler_.operate_connection(link_, request.customer, request.peer,
                                                   request.action.value_or(ipc::ConnectionAction::kRekey));
         case ipc::ControlVerb::kCapture: return capture(request, peer);
+        case ipc::ControlVerb::kWake: return reconciler_.wake(link_, request.customer);
         case ipc::ControlVerb::kUsers:
             return web_ ? web_->reload_users() : Report{{}, false, 0, "there is no status page (--no-web)"};
         case ipc::ControlVerb::kLogLevel:

@@ -85,6 +85,8 @@ ipc::CustomerSettings settings_of(const config::Customer& customer) {
     settings.after_quota = limits.after_quota;
     settings.max_handshake_rate = customer.max_handshake_rate.value_or(0);
     settings.share = customer.traffic.share;
+    if (config::is_parkable(customer))
+        settings.park_after_seconds = static_cast<std::uint32_t>(customer.stack.park_after.count());
     if (customer.traffic.emulate) {
         settings.emulate_up = emulation_of(customer.traffic.emulate->up);
         settings.emulate_down = emulation_of(customer.traffic.emulate->down);
@@ -139,6 +141,7 @@ Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, c
                      const std::vector<int>& tunnel, bool has_tun, const ObservedUplink& uplink,
                      const SecretNumbers& numbers, const SeenPeers& seen) {
     const config::Customer& customer = accepted.customer;
+    const std::size_t queues = std::max<std::size_t>(tunnel.size(), 1);  // a parked one has one later
     ipc::PutCustomer put;
     put.settings = settings_of(customer);
     put.peer_count = enabled_of(customer.peers);
@@ -148,19 +151,19 @@ Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, c
     }
     put.sources = customer.sources;
     put.has_tun = has_tun;
-    put.queues = static_cast<std::uint16_t>(tunnel.size());
+    put.queues = static_cast<std::uint16_t>(queues);
     WARREN_TRY(link.send(std::move(put), has_tun ? tunnel : std::vector<int>{}));
     const auto known = long_lists(held);
     for (const config::Peer& peer : customer.peers) {
         if (!peer.enabled) continue;
         const auto found = known.find(peer.name);
-        WARREN_TRY(send_peer(link, put_peer(customer, peer, accepted.secrets, tunnel.size(), uplink, seen),
+        WARREN_TRY(send_peer(link, put_peer(customer, peer, accepted.secrets, queues, uplink, seen),
                              found == known.end() ? nullptr : &found->second));
     }
     for (std::size_t i = 0; customer.ipsec && i < customer.ipsec->connections.size(); ++i) {
         const config::Connection& connection = customer.ipsec->connections[i];
         if (!connection.enabled) continue;
-        WARREN_TRY(link.send(put_connection(*customer.ipsec, connection, accepted.secrets, numbers, tunnel.size())));
+        WARREN_TRY(link.send(put_connection(*customer.ipsec, connection, accepted.secrets, numbers, queues)));
     }
     return {};
 }
@@ -193,6 +196,7 @@ void VpndView::rename(const std::vector<Rename>& renames) {
     }
 
     rename_keys(tunnels_, held);
+    rename_keys(parked_, held);
     rename_keys(stale_tunnels_, held);
     rename_keys(current_, held);
     ListenerPorts listeners;
@@ -242,22 +246,26 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     }
 
     std::set<std::string> served;
+    std::set<std::string> parked;
     std::map<std::string, Endpoints> zoned;
     const ObservedUplink& uplink = delivery.stacks.uplink();
     auto held = held_;
     for (const auto& accepted : generation.customers) {
         const std::string& id = accepted->customer.id;
         const std::vector<int> tunnel = delivery.stacks.tunnel(id);
-        if (tunnel.empty()) continue;
+        const bool is_parked = tunnel.empty() && delivery.is_parked(accepted->customer);
+        if (tunnel.empty() && !is_parked) continue;
         served.insert(id);
+        if (is_parked) parked.insert(id);
         if (Endpoints now = zoned_endpoints(accepted->customer, uplink); !now.empty())
             zoned.emplace(id, std::move(now));
         const bool is_current = current_.contains(id) && !has_moved(accepted->customer, uplink);
-        if (!delivery.full && is_current && has_tunnel(id)) continue;
+        const bool has_its = is_parked ? parked_.contains(id) : has_tunnel(id);
+        if (!delivery.full && is_current && has_its) continue;
         const auto before = held_.find(id);
         const bool is_known = !delivery.full && before != held_.end();
-        WARREN_TRY(send_customer(link, *accepted, is_known ? before->second.get() : nullptr, tunnel, !has_tunnel(id),
-                                 uplink, delivery.numbers, delivery.seen));
+        WARREN_TRY(send_customer(link, *accepted, is_known ? before->second.get() : nullptr, tunnel,
+                                 !is_parked && !has_tunnel(id), uplink, delivery.numbers, delivery.seen));
         held[id] = accepted;
     }
 
@@ -270,6 +278,7 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
         if (served.contains(id)) continue;
         if (stays(id)) {
             kept.insert(id);
+            if (parked_.contains(id)) parked.insert(id);
         } else if (!delivery.full) {
             WARREN_TRY(link.send(ipc::RemoveCustomer{id}));
         }
@@ -297,6 +306,7 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
     current_ = served;
     std::erase_if(stale_tunnels_, [&kept](const std::string& id) { return !kept.contains(id); });
     zoned_ = std::move(zoned);
+    parked_ = std::move(parked);
     tunnels_ = std::move(served);
     tunnels_.merge(kept);
     std::erase_if(held, [this](const auto& each) { return !tunnels_.contains(each.first); });

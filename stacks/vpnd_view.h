@@ -30,8 +30,8 @@ class VpndView {
     // A vpnd that has nothing.
     VpndView() = default;
     // A vpnd of an earlier stackd: it has these, with an unknown configuration.
-    VpndView(ListenerPorts listeners, std::set<std::string> tunnels)
-        : listeners_(std::move(listeners)), tunnels_(std::move(tunnels)) {}
+    VpndView(ListenerPorts listeners, std::set<std::string> customers, std::set<std::string> parked)
+        : listeners_(std::move(listeners)), tunnels_(std::move(customers)), parked_(std::move(parked)) {}
 
     struct Delivery {
         std::uint64_t number = 0;
@@ -42,8 +42,9 @@ class VpndView {
         const SecretNumbers& numbers;          // of what authd holds
         const std::set<std::string>& present;  // customers that have a file, valid or not: all others are removed
         bool full = false;                     // customers that are not put are removed, even if present
-        const std::function<Status()>& before_commit;  // may be empty
-        const SeenPeers& seen;                         // of customers with a group
+        const std::function<Status()>& before_commit;                   // may be empty
+        const SeenPeers& seen;                                          // of customers with a group
+        const std::function<bool(const config::Customer&)>& is_parked;  // it is served without a tunnel
     };
     // Sends what is missing and waits until it is applied. kInvalid: vpnd rejected it and everything is as before;
     // other errors: the link is broken.
@@ -54,9 +55,15 @@ class VpndView {
 
     // Customers have other ids now. vpnd is told so with the next delivery that it takes.
     void rename(const std::vector<Rename>& renames);
+    // Until then it may have another customer under one of our names.
+    [[nodiscard]] bool has_pending_renames() const { return !renames_.empty(); }
 
     [[nodiscard]] const ListenerPorts& listeners() const { return listeners_; }
     [[nodiscard]] bool has_customer(const std::string& customer) const { return tunnels_.contains(customer); }
+    // vpnd has it without a tunnel.
+    [[nodiscard]] bool is_parked(const std::string& customer) const { return parked_.contains(customer); }
+    void note_parked(const std::string& customer) { parked_.insert(customer); }
+    void note_tunnel(const std::string& customer) { parked_.erase(customer); }
     // The customer's vpn0 was recreated: vpnd's descriptor is useless.
     void forget_tunnel(const std::string& customer) { stale_tunnels_.insert(customer); }
     // The control socket that vpnd has for the listener has another name.
@@ -71,7 +78,7 @@ class VpndView {
 
   private:
     [[nodiscard]] bool has_tunnel(const std::string& customer) const {
-        return tunnels_.contains(customer) && !stale_tunnels_.contains(customer);
+        return tunnels_.contains(customer) && !stale_tunnels_.contains(customer) && !parked_.contains(customer);
     }
 
     using Endpoints = std::vector<std::optional<Endpoint>>;
@@ -82,6 +89,7 @@ class VpndView {
     ListenerPorts listeners_;                      // that it has
     std::set<ipc::ListenerId> stale_sockets_;      // of these, whose control socket has another name
     std::set<std::string> tunnels_;                // customers it has
+    std::set<std::string> parked_;                 // of these, those without a tunnel
     std::set<std::string> stale_tunnels_;          // whose vpn0 was recreated since it got them
     std::set<ipc::ListenerId> current_listeners_;  // that it has as they are configured now
     std::set<std::string> current_;                // customers it has as they are configured now

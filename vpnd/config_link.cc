@@ -39,6 +39,8 @@ Status ConfigLink::attach(ipc::Channel channel, bool greeted) {
     WARREN_TRY(channel.set_non_blocking());
     WARREN_TRY(loop_.add(channel.fd(), kChannel));
     channel_ = std::move(channel);
+    tunnels_ = 0;
+    unread_ = 0;
     greeted_ = greeted;
     return {};
 }
@@ -132,8 +134,18 @@ std::optional<ConfigLink::Event> ConfigLink::handle(ipc::ConfigMessage message, 
         hang_up("StartCapture without its descriptor");
         return std::nullopt;
     }
+    if (auto* tunnel = std::get_if<ipc::PutTunnel>(&message)) {
+        ++tunnels_;
+        if (unread_ > 0) --unread_;
+        if (descriptors.size() == 1) return TunnelPassed{std::move(tunnel->customer), std::move(descriptors.front())};
+        // One customer's tunnel is not worth the connection, which is everybody's.
+        log(LogLevel::kError, "tunnel_refused",
+            {{"customer", tunnel->customer}, {"reason", "PutTunnel has not exactly one descriptor"}});
+        return std::nullopt;
+    }
     const auto* commit = std::get_if<ipc::Commit>(&message);
     const std::uint64_t number = commit != nullptr ? commit->generation : 0;
+    if (commit != nullptr) unread_ = 0;  // it reads until it has the answer
     auto finished = staging_.feed(std::move(message), std::move(descriptors));
     if (!finished) return std::nullopt;
     answer_due_ = true;
@@ -145,6 +157,7 @@ void ConfigLink::send(const ipc::ConfigMessage& message, std::vector<int> descri
     if (std::holds_alternative<ipc::Applied>(message) || std::holds_alternative<ipc::Rejected>(message))
         answer_due_ = false;
     if (!channel_.valid()) return;
+    if (std::holds_alternative<ipc::NeedTunnel>(message) || std::holds_alternative<ipc::LeftTunnel>(message)) ++unread_;
     Outgoing outgoing;
     if (Status encoded = encode(message, outgoing.wire); !encoded) {
         hang_up(encoded.error().what);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -49,8 +50,13 @@ class ConfigLink {
         std::string peer;
         UniqueFd socket;
     };
+    // A parked customer's; there is no answer.
+    struct TunnelPassed {
+        std::string customer;
+        UniqueFd tun;
+    };
     // Committed: answer with Applied or Rejected, now or later.
-    using Event = std::variant<Greeted, Committed, AuthPassed, UsagePassed, CaptureWanted>;
+    using Event = std::variant<Greeted, Committed, AuthPassed, UsagePassed, CaptureWanted, TunnelPassed>;
 
     // Readable when run() has something to do.
     [[nodiscard]] int fd() const { return loop_.fd(); }
@@ -63,9 +69,17 @@ class ConfigLink {
     void send(const ipc::ConfigMessage& message, std::vector<int> descriptors = {});
 
     [[nodiscard]] bool is_connected() const { return channel_.valid(); }
+    // PutTunnel messages of this stackd.
+    [[nodiscard]] std::uint64_t tunnels() const { return tunnels_; }
+    // A stackd is there that has taken all that was sent, and has read of what it did not ask for all but a few: more
+    // of that would fill the channel while it writes, and each would wait for the other.
+    [[nodiscard]] bool is_clear() const {
+        return channel_.valid() && greeted_ && outgoing_.empty() && unread_ < kMostUnread;
+    }
 
   private:
     static constexpr std::size_t kMessagesPerRun = 64;
+    static constexpr std::size_t kMostUnread = 128;  // a channel takes more than 200 small messages
     enum Name : std::uint64_t { kChannel, kAdoption };
     struct Outgoing {
         std::vector<std::uint8_t> wire;
@@ -88,6 +102,8 @@ class ConfigLink {
     Staging staging_;
     std::vector<std::uint8_t> space_;
     std::deque<Outgoing> outgoing_;
+    std::uint64_t tunnels_ = 0;
+    std::size_t unread_ = 0;  // NeedTunnel and LeftTunnel that stackd has perhaps not read
     bool greeted_ = false;
     bool answer_due_ = false;
 };

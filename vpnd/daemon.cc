@@ -129,6 +129,7 @@ Instant Daemon::next_deadline() const {
     for (const auto& [kind, service] : services_) earliest = std::min(earliest, service->next_deadline());
     if (is_in_charge_) earliest = std::min(earliest, usage_.next_deadline());
     if (is_refused_) earliest = std::min(earliest, refused_told_ + kRefusedEvery);
+    if (may_speak_of_parked()) earliest = std::min(earliest, parking_.next_deadline());
     return earliest;
 }
 
@@ -142,6 +143,7 @@ void Daemon::serve() {
     for (auto& report : control_->take_reports()) counters_.store(std::move(report));
     if (is_in_charge_) watch_usage(now);
     finish_commit();
+    watch_parking(now);
     // One generation at a time: freed indexes are not safe to use before the barrier.
     if (!applying_) {
         if (auto event = link_.run()) handle(std::move(*event));
@@ -158,6 +160,7 @@ void Daemon::handle(ConfigLink::Event event) {
     if (auto* greeted = std::get_if<ConfigLink::Greeted>(&event)) {
         snapshot_.rename(greeted->hello.appliance);
         keep_sessions_in(std::move(greeted->kept_sessions));
+        parking_.forget_asked();
         show_holdings(greeted->hello);
         return;
     }
@@ -174,6 +177,7 @@ void Daemon::handle(ConfigLink::Event event) {
     }
     if (auto* wanted = std::get_if<ConfigLink::CaptureWanted>(&event))
         return capture_->start(wanted->customer, wanted->peer, std::move(wanted->socket));
+    if (auto* passed = std::get_if<ConfigLink::TunnelPassed>(&event)) return give_tunnel(std::move(*passed));
     commit(std::move(std::get<ConfigLink::Committed>(event)));
 }
 
@@ -266,6 +270,7 @@ void Daemon::carry_out(Now now, Changes changes) {
         capture_->forget(drop.customer);
         control_->post(drop.worker, io::DropCustomer{drop.customer});
         counters_.forget(drop.customer);
+        parking_.forget(drop.customer);
     }
     for (const Changes::CloseListener& close : changes.close_listeners) services_.at(close.kind)->close(close.listener);
 }

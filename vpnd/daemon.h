@@ -17,6 +17,7 @@
 #include "vpnd/config_link.h"
 #include "vpnd/customers/customer_set.h"
 #include "vpnd/customers/listener_service.h"
+#include "vpnd/customers/parking.h"
 #include "vpnd/io/control_worker.h"
 #include "vpnd/io/event_loop.h"
 #include "vpnd/io/transfer.h"
@@ -87,6 +88,10 @@ class Daemon {
     void take_news();
     // Counts what customers used, and stops those whose quota is spent.
     void watch_usage(Now now);
+    // Asks stackd for the stacks that packets wait for, and leaves those that no packet needs (daemon_parking.cc).
+    void watch_parking(Now now);
+    void give_tunnel(ConfigLink::TunnelPassed passed);
+    [[nodiscard]] bool may_speak_of_parked() const { return is_in_charge_ && !applying_ && link_.is_clear(); }
     // Where its news says that a peer is.
     void note_place(ListenerIndex listener, const control::PeerNews& what);
     // Says when a listener comes under load, and when none is any more.
@@ -114,6 +119,7 @@ class Daemon {
     std::optional<SnapshotServer> snapshot_server_;
     std::optional<Capture> capture_;
     NewsLog news_log_;
+    Parking parking_;
     LogGate load_changes_;
     bool is_under_load_ = false;
     Instant load_watched_ = kLongAgo;

@@ -35,6 +35,10 @@ std::uint64_t age_of(const std::string& customer) {
     return static_cast<std::uint64_t>(now - about.st_ctime);
 }
 
+const char* state_without(const CustomerStatus& status) {
+    return status.customer.activity.is_parked ? "parked" : "missing";
+}
+
 std::string state_of(const Result<Snapshot>& snapshot, const StackSummary& stack, const std::string& run_dir) {
     if (run_dir_of_stack(stack.devices) != run_dir) return "other";
     if (!snapshot && snapshot.error().code == ErrorCode::kUnavailable) return "unknown";
@@ -74,6 +78,9 @@ Result<std::vector<StackSummary>> stacks_of(const std::string& run_dir, const st
     for (const std::string& id : ids) {
         const auto number = stack_number(id);
         if (!number && number.error().code == ErrorCode::kNotFound && customer.empty()) continue;  // gone meanwhile
+        if (!number && snapshot && snapshot->customers.size() == 1 &&
+            snapshot->customers.front().customer.activity.is_parked)
+            return std::vector<StackSummary>{{id, "parked", {}, {}, 0}};
         if (!number) return tl::unexpected<Error>(number.error());
         auto devices = devices_of(id);
         if (!devices) return tl::unexpected<Error>(devices.error());
@@ -83,7 +90,8 @@ Result<std::vector<StackSummary>> stacks_of(const std::string& run_dir, const st
     }
     for (std::size_t i = 0; customer.empty() && snapshot && i < snapshot->customers.size(); ++i) {
         const std::string& id = snapshot->customers[i].customer.settings.id;
-        if (!std::binary_search(ids.begin(), ids.end(), id)) out.push_back({id, "missing", {}, {}, 0});
+        if (!std::binary_search(ids.begin(), ids.end(), id))
+            out.push_back({id, state_without(snapshot->customers[i]), {}, {}, 0});
     }
     std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.customer < b.customer; });
     return out;

@@ -18,8 +18,9 @@ namespace warren::ctl {
 
 struct StackSummary {
     std::string customer;
-    std::string state;  // "up"; "suspended", "not served": by vpnd; "missing": there is no stack; "unknown": vpnd is
-                        // silent; "other": of another run-dir, or not Warren's
+    std::string state;  // "up"; "suspended", "not served": by vpnd; "missing": there is no stack; "parked": there is
+                        // none until a packet needs one; "unknown": vpnd is silent; "other": of another run-dir, or
+                        // not Warren's
     std::vector<StackDevice> devices;
     std::vector<StackProcess> processes;
     std::uint64_t seconds = 0;  // since the stack got its name

@@ -1,6 +1,7 @@
 // routes, firewall
 #include <ostream>
 
+#include "ctl/ask/held_stack.h"
 #include "ctl/runners.h"
 #include "ctl/show/firewall.h"
 #include "ctl/show/json_views.h"
@@ -9,6 +10,8 @@
 namespace warren::ctl {
 
 int run_routes(const Invocation& invocation, Output& output) {
+    const auto held = hold_stack(invocation.run_dir, invocation.arguments[0]);
+    if (!held) return complain(output, kFailed, held.error().what);
     const auto routes = routes_of(invocation.arguments[0]);
     if (!routes) return complain(output, kFailed, routes.error().what);
     output.out << (invocation.json ? routes_json(invocation.arguments[0], *routes) : routes_text(*routes));
@@ -16,6 +19,8 @@ int run_routes(const Invocation& invocation, Output& output) {
 }
 
 int run_firewall(const Invocation& invocation, Output& output) {
+    const auto held = hold_stack(invocation.run_dir, invocation.arguments[0]);
+    if (!held) return complain(output, kFailed, held.error().what);
     const auto firewall = firewall_of(invocation.arguments[0]);
     if (!firewall) return complain(output, kFailed, firewall.error().what);
     output.out << (invocation.json ? firewall_json(invocation.arguments[0], *firewall) : firewall_text(*firewall));

@@ -1,4 +1,5 @@
 // stack: list, show, exec, move-device
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <net/if.h>
 
@@ -8,6 +9,7 @@
 #include "config/load.h"
 #include "config/parse.h"
 #include "ctl/ask/confined.h"
+#include "ctl/ask/held_stack.h"
 #include "ctl/ask/netns.h"
 #include "ctl/ask/resolver.h"
 #include "ctl/ask/stack_devices.h"
@@ -50,6 +52,7 @@ Result<ShownStack> look_at(const Invocation& invocation, const std::string& id) 
     ShownStack out;
     out.summary = std::move(stacks->front());
     out.processor = processor_of(invocation.run_dir, id);
+    if (out.summary.state == "parked") return out;
     const auto take = [](auto from, auto& to) -> Status {
         if (!from) return tl::unexpected<Error>(from.error());
         to = std::move(*from);
@@ -97,7 +100,7 @@ int move_in(const Invocation& invocation, const std::string& id, const std::stri
     if (is_warrens(name))
         return complain(output, kFailed,
                         fmt::format("{} is the name of a device that every stack has of Warren", name));
-    const auto stack = open_stack(id);
+    const auto stack = hold_stack(invocation.run_dir, id);  // with this device in it, it is not parked any more
     if (!stack) return complain(output, kFailed, stack.error().what);
     const auto devices = devices_here();
     if (!devices) return complain(output, kFailed, devices.error().what);
@@ -133,7 +136,8 @@ int move_back(const std::string& id, const std::string& name, Output& output) {
 
 int run_inside(const Invocation& invocation, const std::string& id, const std::string& user_name, Output& output) {
     output.out << std::flush;
-    if (const auto stack = open_stack(id); !stack) return complain(output, kFailed, stack.error().what);
+    const auto stack = hold_stack(invocation.run_dir, id);
+    if (!stack) return complain(output, kFailed, stack.error().what);
     const auto user = find_user(user_name);
     if (!user) return complain(output, kUsage, user.error().what);
     const config::Customer customer = customer_of(invocation, id);
@@ -143,6 +147,8 @@ int run_inside(const Invocation& invocation, const std::string& id, const std::s
                               : Result<std::string>(tl::unexpected<Error>(groups.error()));
     if (user->user == 0) {
         if (group) (void)CustomerGroups::enter(*group);
+        // The program has it, and whatever it leaves running, so that the stack stays.
+        if (::fcntl(stack->get(), F_SETFD, 0) != 0) return complain(output, kFailed, "the stack cannot be held");
         return complain(output, kFailed, become_in_stack(id, invocation.program).what);
     }
     const auto status =

@@ -5,6 +5,7 @@
 #include <ostream>
 #include <utility>
 
+#include "ctl/ask/held_stack.h"
 #include "ctl/ask/snapshot_client.h"
 #include "ctl/ask/twin.h"
 #include "ctl/commands/complaints.h"
@@ -86,6 +87,8 @@ int run_why(const Invocation& invocation, Output& output) {
     if (!snapshot) return complain_of(snapshot.error(), customer, output);
     if (snapshot->customers.size() != 1)
         return complain_of(Error{ErrorCode::kNotFound, "no such customer"}, customer, output);
+    const auto held = hold_stack(invocation.run_dir, customer);
+    if (!held) return complain(output, kFailed, held.error().what);
     const auto routes = routes_of(customer);
     if (!routes) return complain(output, kFailed, routes.error().what);
 

@@ -95,7 +95,11 @@ class Judge {
     Way run() {
         if (facts_.customer.settings.suspended) {
             stop("suspended", fmt::format("customer {} is suspended, and has no tunnels", id()));
-        } else if (comes_in() && through_the_kernel()) {
+            return std::move(way_);
+        }
+        if (facts_.customer.activity.is_parked)
+            note("stack", "is parked until a packet comes from a peer: this question has made it");
+        if (comes_in() && through_the_kernel()) {
             leave();
         }
         return std::move(way_);

@@ -215,6 +215,8 @@ std::string stack_text(const ShownStack& stack) {
         fmt::format("customer    {}\nstate       {}\nage         {}\n", stack.summary.customer, stack.summary.state,
                     stack.summary.seconds == 0 ? "0 s" : span_text(stack.summary.seconds));
     out += processor_lines(stack.processor);
+    if (stack.summary.state == "parked")
+        return out + "\nIt has no stack until a peer sends a packet: stack.park = \"idle\" in the customer's file.\n";
     out += fmt::format("memory      {} of {} {}; of the kernel's for the stack it tells no part\n",
                        bytes_text(memory_of(stack.summary)), stack.summary.processes.size(),
                        stack.summary.processes.size() == 1 ? "process" : "processes");

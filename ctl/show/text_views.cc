@@ -134,7 +134,8 @@ std::uint64_t sum_of(const std::vector<ipc::DropCount>& drops) {
 }
 
 std::string_view state_of(const ipc::CustomerSnapshot& customer) {
-    return customer.settings.suspended ? "suspended" : "active";
+    if (customer.settings.suspended) return "suspended";
+    return customer.activity.is_parked ? "parked" : "active";
 }
 
 ipc::PeerState peer_state_of(const ipc::ConnectionSnapshot& connection) {
@@ -181,7 +182,8 @@ std::string offline_text(const Snapshot& snapshot) {
     std::size_t count = 0;
     for (const CustomerStatus& status : snapshot.customers) {
         const ipc::CustomerSnapshot& customer = status.customer;
-        if (customer.settings.suspended || peer_count_of(customer) == 0 || peers_online_of(customer) > 0) continue;
+        const bool is_asleep = customer.settings.suspended || customer.activity.is_parked;
+        if (is_asleep || peer_count_of(customer) == 0 || peers_online_of(customer) > 0) continue;
         if (++count <= kShownOffline) ids += (count == 1 ? "" : ", ") + customer.settings.id;
     }
     if (count == 0) return {};

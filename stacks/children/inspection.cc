@@ -141,7 +141,7 @@ std::vector<Rename> renamed_since(const Holdings& holdings) {
 
 std::vector<Rename> possible_renames(const Holdings& holdings, std::vector<Rename> renames) {
     const auto has = [&holdings](const std::string& id) {
-        return holdings.tunnels.contains(id) ||
+        return holdings.tunnels.contains(id) || holdings.parked.contains(id) ||
                std::any_of(holdings.listeners.begin(), holdings.listeners.end(),
                            [&id](const auto& listener) { return listener.first.owner == id; });
     };
@@ -153,6 +153,9 @@ Status inspect(const Holdings& holdings, const std::string& run_dir, const std::
     if (!home) return tl::unexpected(home.error());
     for (const auto& [id, held] : holdings.listeners)
         WARREN_TRY(inspect_listener(id, held, holdings.workers, run_dir, *home));
+    for (const std::string& customer : holdings.parked) {
+        if (!config::is_customer_id(customer)) return invalid("a parked customer has an invalid name");
+    }
     for (const auto& [customer, tunnel] : holdings.tunnels) {
         if (tunnel.empty() || tunnel.size() > holdings.workers)
             return invalid("customer " + customer + " has a tunnel with no or too many queues");

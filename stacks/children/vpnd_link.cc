@@ -23,6 +23,9 @@ constexpr std::chrono::milliseconds kSlice(50);  // between two calls of while_w
 constexpr Duration kPatiencePerMessage = std::chrono::milliseconds(1);
 // More than the descriptors of one process allow.
 constexpr std::size_t kMaxHoldings = 100'000;
+constexpr std::size_t kMaxParked = 1'000'000;
+// More than vpnd has to say at once: kMostTunnelWishes, and who leaves a stack while we make others.
+constexpr std::size_t kMaxReports = 4'096;
 
 }  // namespace
 
@@ -64,6 +67,38 @@ Status VpndLink::transmit(const ipc::ConfigMessage& message, const std::vector<i
 }
 
 Result<VpndLink::Message> VpndLink::receive() {
+    for (;;) {
+        auto message = receive_one();
+        if (!message) return message;
+        const auto kept = keep_report(*message);
+        if (!kept) return tl::unexpected(kept.error());
+        if (!*kept) return message;
+    }
+}
+
+Result<bool> VpndLink::keep_report(Message& message) {
+    auto* const need = std::get_if<ipc::NeedTunnel>(&message.content);
+    auto* const left = std::get_if<ipc::LeftTunnel>(&message.content);
+    if (need == nullptr && left == nullptr) return false;
+    if (reports_.size() >= kMaxReports) return fail(ErrorCode::kInvalid, "vpnd says too much of parked customers");
+    if (need != nullptr) reports_.emplace_back(std::move(*need));
+    if (left != nullptr) reports_.emplace_back(std::move(*left));
+    return true;
+}
+
+std::optional<VpndLink::ParkedReport> VpndLink::take_report() {
+    if (reports_.empty()) return std::nullopt;
+    ParkedReport report = std::move(reports_.front());
+    reports_.pop_front();
+    return report;
+}
+
+Status VpndLink::pass_tunnel(const std::string& customer, const std::vector<int>& tunnel) {
+    ++tunnels_passed_;
+    return pass(ipc::PutTunnel{customer}, tunnel);
+}
+
+Result<VpndLink::Message> VpndLink::receive_one() {
     WARREN_TRY(wait(POLLIN, deadline_));
     space_.resize(ipc::kMaxMessageSize);
     auto received = channel_.receive(space_);
@@ -79,7 +114,8 @@ Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>
     WARREN_TRY(send(hello, descriptors));
     Holdings holdings;
     deadline_ = read_instant_awake() + patience;
-    while (holdings.listeners.size() + holdings.tunnels.size() <= kMaxHoldings && read_instant_awake() < deadline_) {
+    while (holdings.listeners.size() + holdings.tunnels.size() <= kMaxHoldings &&
+           holdings.parked.size() <= kMaxParked && read_instant_awake() < deadline_) {
         auto message = receive();
         if (!message) return tl::unexpected(message.error());
         if (const auto* end = std::get_if<ipc::HoldingEnd>(&message->content)) {
@@ -97,8 +133,10 @@ Result<Holdings> VpndLink::greet(const ipc::Hello& hello, const std::vector<int>
         }
         const auto* customer = std::get_if<ipc::HoldingCustomer>(&message->content);
         if (customer == nullptr) return fail(ErrorCode::kInvalid, "vpnd sent an unexpected reply to Hello");
-        if (message->descriptors.empty())
-            return fail(ErrorCode::kInvalid, "vpnd's customer " + customer->id + " was sent without its tunnel");
+        if (message->descriptors.empty()) {
+            holdings.parked.insert(customer->id);
+            continue;
+        }
         holdings.tunnels[customer->id] = std::move(message->descriptors);
     }
     return fail(ErrorCode::kInvalid, "vpnd reports too many holdings, or takes too long");
@@ -140,6 +178,19 @@ Status VpndLink::send_probe() {
     awaits_reply_ = true;
     deadline_ = read_instant_awake() + kPatience;
     return {};
+}
+
+Result<bool> VpndLink::receive_next() {
+    deadline_ = awaits_reply_ ? deadline_ : read_instant_awake() + kPatience;
+    auto message = receive_one();
+    if (!message) return tl::unexpected(message.error());
+    const auto kept = keep_report(*message);
+    if (!kept) return tl::unexpected(kept.error());
+    if (*kept) return false;
+    const auto* applied = std::get_if<ipc::Applied>(&message->content);
+    if (!std::exchange(awaits_reply_, false) || applied == nullptr || applied->generation != applied_)
+        return fail(ErrorCode::kFailed, "vpnd sent an unexpected message");
+    return true;
 }
 
 Status VpndLink::receive_reply() {

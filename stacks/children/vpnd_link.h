@@ -2,9 +2,11 @@
 // replies.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,7 @@ struct ReturnedListener {
 struct Holdings {
     std::map<ipc::ListenerId, ReturnedListener> listeners;
     std::map<std::string, std::vector<UniqueFd>> tunnels;  // by customer, a descriptor for each queue
+    std::set<std::string> parked;                          // customers without a tunnel
     std::uint64_t generation = 0;
     std::uint32_t workers = 1;
     std::optional<ipc::Credentials> sender;  // who reported it, on a channel that has credentials
@@ -66,10 +69,22 @@ class VpndLink {
     [[nodiscard]] bool awaits_reply() const { return awaits_reply_; }
     // When the reply to send_probe() is overdue.
     [[nodiscard]] Instant reply_deadline() const { return deadline_; }
-    // Receives what made fd() readable: the reply to send_probe(). On any error the link is broken.
+    // Receives what made fd() readable: the reply to send_probe(), or reports. On any error the link is broken. True:
+    // it was the reply.
+    [[nodiscard]] Result<bool> receive_next();
     [[nodiscard]] Status receive_reply();
     // A call failed because vpnd stayed silent: it hangs.
     [[nodiscard]] bool is_hung() const { return is_hung_; }
+
+    // What vpnd said of parked customers, in order. It comes with the calls above, and with receive_next().
+    using ParkedReport = std::variant<ipc::NeedTunnel, ipc::LeftTunnel>;
+    [[nodiscard]] std::optional<ParkedReport> take_report();
+    [[nodiscard]] bool has_reports() const { return !reports_.empty(); }
+    // Gives vpnd a parked customer's tunnel, of one queue.
+    [[nodiscard]] Status pass_tunnel(const std::string& customer, const std::vector<int>& tunnel);
+    [[nodiscard]] std::uint64_t tunnels_passed() const { return tunnels_passed_; }
+    // vpnd's last generation.
+    [[nodiscard]] std::uint64_t applied() const { return applied_; }
 
     // Readable when vpnd hung up, replied to send_probe(), or sent an unexpected message.
     [[nodiscard]] int fd() const { return channel_.fd(); }
@@ -82,7 +97,11 @@ class VpndLink {
         std::vector<UniqueFd> descriptors;
         std::optional<ipc::Credentials> sender;
     };
+    // The next answer. Reports on the way to it are kept for take_report().
     [[nodiscard]] Result<Message> receive();
+    [[nodiscard]] Result<Message> receive_one();
+    // True: it was a report, and is kept.
+    [[nodiscard]] Result<bool> keep_report(Message& message);
     [[nodiscard]] Status transmit(const ipc::ConfigMessage& message, const std::vector<int>& descriptors);
     // Waits until the channel is ready for `events` of poll(2), at most until `deadline`.
     [[nodiscard]] Status wait(short events, Instant deadline);
@@ -94,6 +113,8 @@ class VpndLink {
     Instant deadline_ = kNever;   // of the answer that vpnd owes
     std::size_t unanswered_ = 0;  // messages since the last answer: vpnd has to work on each
     bool is_hung_ = false;
+    std::deque<ParkedReport> reports_;
+    std::uint64_t tunnels_passed_ = 0;
     std::vector<std::uint8_t> wire_;
     std::vector<std::uint8_t> space_;
 };

@@ -45,6 +45,9 @@ class Kernel {
     [[nodiscard]] virtual Status raise_neighbour_tables(std::uint32_t entries) = 0;
     // tunnel_steering.h
     [[nodiscard]] virtual Status steer(int tunnel, std::span<const SteeringEntry> entries) = 0;
+    // Until the descriptor is closed nobody begins to run a program in the namespace (flock(2) on its name, which who
+    // runs one shares). kConflict: somebody does.
+    [[nodiscard]] virtual Result<UniqueFd> claim(const std::string& name) = 0;
     // Notifies of changes in this namespace from now on, whoever makes them. When that fails patrols find them.
     [[nodiscard]] virtual Status watch(const std::string& name) = 0;
     // Readable when take_changes() has something; -1: nothing is ever notified.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -142,6 +143,14 @@ Status LinuxKernel::raise_neighbour_tables(std::uint32_t entries) {
         WARREN_TRY(files.write({path + "1", std::to_string(entries / 8)}));
     }
     return {};
+}
+
+Result<UniqueFd> LinuxKernel::claim(const std::string& name) {
+    auto space = open_namespace(name);
+    if (!space) return space;
+    if (::flock(space->get(), LOCK_EX | LOCK_NB) == 0) return space;
+    if (errno == EWOULDBLOCK) return fail(ErrorCode::kConflict, "a program runs in it");
+    return fail_errno("lock namespace " + name, errno);
 }
 
 Status LinuxKernel::watch(const std::string& name) {

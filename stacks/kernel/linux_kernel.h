@@ -28,6 +28,7 @@ class LinuxKernel final : public Kernel {
     [[nodiscard]] Result<NeighbourTables> neighbour_tables() override;
     [[nodiscard]] Status raise_neighbour_tables(std::uint32_t entries) override;
     Status steer(int tunnel, std::span<const SteeringEntry> entries) override;
+    [[nodiscard]] Result<UniqueFd> claim(const std::string& name) override;
     [[nodiscard]] Status watch(const std::string& name) override;
     [[nodiscard]] int changes_fd() const override { return events_ ? events_->fd() : -1; }
     [[nodiscard]] StackChanges take_changes() override { return events_ ? events_->take() : StackChanges{}; }

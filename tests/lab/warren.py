@@ -104,6 +104,8 @@ class Customer:
     queues: int = 1
     clamp_mss: bool = True
     devices: list = field(default_factory=list)  # that a test adds in the stack
+    park: str = ""  # stack.park, and park_after
+    park_after: str = ""
     traffic: dict = None  # rate_up, rate_down, share, quota, after_quota
     emulate: dict = field(default_factory=dict)  # "up", "down": keys of a test link
     routes: list = field(default_factory=list)  # (to, via)
@@ -124,7 +126,9 @@ class Customer:
                  f"addresses = {_toml(self.addresses)}", f"mtu = {mtu}",
                  *([f"queues = {self.queues}"] if self.queues > 1 else []),
                  *([] if self.clamp_mss else ["clamp_mss = false"]),
-                 *([f"devices = {_toml(self.devices)}"] if self.devices else [])]
+                 *([f"devices = {_toml(self.devices)}"] if self.devices else []),
+                 *([f"park = {_toml(self.park)}"] if self.park else []),
+                 *([f"park_after = {_toml(self.park_after)}"] if self.park_after else [])]
         for to, via in self.routes:
             lines += ["", "[[stack.route]]", f"to = {_toml(to)}", f"via = {_toml(via)}"]
         if self.traffic:

@@ -133,6 +133,23 @@ Changes CustomerSet::note_spent(std::vector<Spent>&& spent) {
     return changes;
 }
 
+std::optional<std::uint32_t> CustomerSet::leave_tunnel(CustomerIndex index) {
+    const auto found = customers_by_index_.find(index);
+    if (found == customers_by_index_.end()) return std::nullopt;
+    HeldCustomer& held = *found->second;
+    if (held.settings.park_after_seconds == 0 || held.tuns.size() != 1) return std::nullopt;
+    held.tuns.clear();
+    return held.workers.front();
+}
+
+std::optional<Changes::SwapView> CustomerSet::give_tunnel(const std::string& id, UniqueFd tun) {
+    const auto found = customers_.find(id);
+    if (found == customers_.end() || !found->second.tuns.empty() || !tun.valid()) return std::nullopt;
+    HeldCustomer& held = found->second;
+    held.tuns.push_back(tun.get());
+    return Changes::SwapView{held.workers.front(), make_view(held, 0), std::move(tun)};
+}
+
 const HeldCustomer* CustomerSet::find(CustomerIndex index) const {
     const auto found = customers_by_index_.find(index);
     return found == customers_by_index_.end() ? nullptr : found->second;
@@ -231,9 +248,11 @@ Status CustomerSet::check_customer(const NewCustomer& customer) const {
     if (settings.mtu < kMinMtu)
         return invalid(fmt::format("customer {}: mtu {} is below {}", settings.id, settings.mtu, kMinMtu));
     const auto held = customers_.find(settings.id);
-    if (!customer.put.has_tun && held == customers_.end())
+    if (!customer.put.has_tun && held == customers_.end() && settings.park_after_seconds == 0)
         return invalid(fmt::format("customer {} comes without its tun", settings.id));
-    if (!customer.put.has_tun && held->second.tuns.size() != customer.put.queues) {
+    const bool is_parked = held == customers_.end() || held->second.tuns.empty();
+    const std::size_t present = is_parked ? 1 : held->second.tuns.size();
+    if (!customer.put.has_tun && present != customer.put.queues) {
         return invalid(fmt::format("customer {}: {} queues come without their tun", settings.id, customer.put.queues));
     }
     return check_tunnels(customer);

@@ -41,7 +41,9 @@ struct HeldCustomer {
     std::uint64_t life = 0;               // its first `put`: no other customer has had it, whatever index it has
     bool is_spent = false;                // its quota
     std::set<std::string> spent_tunnels;  // the peers and connections whose quotas are, by name
-    std::vector<int> tuns;  // its queues; owned by their data workers, ours to pass on until DropCustomer is posted
+    // Its queues, none of a parked customer; owned by their data workers, ours to pass on until DropCustomer or
+    // CloseTun is posted.
+    std::vector<int> tuns;
 };
 struct HeldListener {
     ListenerIndex index;
@@ -155,6 +157,11 @@ class CustomerSet {
     [[nodiscard]] bool is_other(const Spent& spent) const;
     // Only views change. Of customers that are gone it is ignored.
     [[nodiscard]] Changes note_spent(std::vector<Spent>&& spent);
+    // A customer that may be parked is from now on; nothing: it may not be, or is already. The worker that has its TUN,
+    // and is to close it.
+    [[nodiscard]] std::optional<std::uint32_t> leave_tunnel(CustomerIndex index);
+    // A parked customer has its TUN; nothing: it has one, or there is no such customer.
+    [[nodiscard]] std::optional<Changes::SwapView> give_tunnel(const std::string& id, UniqueFd tun);
     // The changes were carried out by engines and data workers: freed indexes may be given out again.
     void settle();
 

@@ -82,6 +82,7 @@ std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& cus
     view->id = customer.settings.id;
     view->suspended = customer.settings.suspended;
     view->mtu = customer.settings.mtu;
+    view->park_after = std::chrono::seconds(customer.settings.park_after_seconds);
     view->addresses = customer.settings.addresses;
     dataplane::PeerLimit limit;
     const ipc::CustomerSettings& settings = customer.settings;

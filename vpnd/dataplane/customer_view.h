@@ -9,6 +9,7 @@
 #include "base/ids.h"
 #include "base/ip.h"
 #include "base/lpm.h"
+#include "base/time.h"
 #include "vpnd/packet/prefix_map.h"
 #include "vpnd/turns/test_line.h"
 
@@ -49,6 +50,7 @@ struct CustomerView {
     std::vector<PeerMaps> maps;     // likewise; allowed_ips has the networks as the stack sees them
     std::vector<PeerIndex> peers;   // its enabled peers whose sessions are this worker's
     Lpm<PeerIndex> allowed_ips;     // over all peers, also other workers': inbound source check and outbound FIB
+    Duration park_after{};          // without a packet it needs no TUN after so long; 0: it always does
     std::unordered_map<PeerIndex, std::uint32_t> elsewhere;  // its enabled peers of other workers, and whose they are
 };
 

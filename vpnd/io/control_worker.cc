@@ -318,6 +318,12 @@ void ControlWorker::handle_event(Now now, WorkerEvent& event) {
         if (index >= listeners_.size() || listeners_[index] == nullptr) return;
         Listener& listener = *listeners_[index];
         enqueue(now, listener, {stray->from, stray->to, listener.ports[0].number}, stray->bytes);
+    } else if (const auto* missed = std::get_if<TunMissed>(&event)) {
+        tun_news_.emplace_back(*missed);
+    } else if (const auto* idle = std::get_if<TunIdle>(&event)) {
+        tun_news_.emplace_back(*idle);
+    } else if (const auto* closed = std::get_if<TunClosed>(&event)) {
+        tun_news_.emplace_back(*closed);
     }
 }
 

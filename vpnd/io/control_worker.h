@@ -117,6 +117,9 @@ class ControlWorker {
     void set_keep_record(KeepRecord keep) { keep_record_ = std::move(keep); }
     [[nodiscard]] std::vector<News> take_news() { return std::exchange(news_, {}); }
     [[nodiscard]] std::vector<std::unique_ptr<CustomerReport>> take_reports() { return std::exchange(reports_, {}); }
+    // Of customers that are or may be parked.
+    using TunNews = std::variant<TunMissed, TunIdle, TunClosed>;
+    [[nodiscard]] std::vector<TunNews> take_tun_news() { return std::exchange(tun_news_, {}); }
     // Since the last call somebody was refused whom a log may have to name.
     [[nodiscard]] bool take_refused() { return std::exchange(is_refused_, false); }
     // Of this listener, at most so many (control::Refusals::tell()).
@@ -207,6 +210,7 @@ class ControlWorker {
     bool is_refused_ = false;  // as take_refused() returns it
     KeepRecord keep_record_;
     std::vector<std::unique_ptr<CustomerReport>> reports_;
+    std::vector<TunNews> tun_news_;
     std::uint64_t barrier_token_ = 0;
     std::uint32_t barrier_missing_ = 0;
 };

@@ -53,6 +53,7 @@ void PacketLoop::round() {
     for (const epoll_event& event : ready) serve(event);
     wake_released();
     run_turns();
+    if (now_ >= next_of_parked()) look_at_parked();
     pipeline_.tick(now_, mailbox_.room_for_events(), out_);
     deliver({});
     mailbox_.publish_waiting();
@@ -63,7 +64,7 @@ MutableBytes PacketLoop::tun_space() const {
 }
 
 Duration PacketLoop::time_to_wait() const {
-    const Instant deadline = pipeline_.next_deadline();
+    const Instant deadline = std::min(pipeline_.next_deadline(), next_of_parked());
     Duration out = deadline == kNever ? Duration(-1) : std::max(deadline - clock_(), Duration::zero());
     if (mailbox_.room_for_events() == 0) out = out < Duration::zero() ? kRetryEvents : std::min(out, kRetryEvents);
     return out;
@@ -111,6 +112,9 @@ void PacketLoop::run_command(WorkerCommand command) {
         backlog_.drop(gone->index);
         scheduler_.forget(gone->index);
         close_tun(gone->index);
+        forget_parked(gone->index);
+    } else if (const auto* const parked = std::get_if<CloseTun>(&command)) {
+        park(parked->customer);
     } else if (auto* const asked = std::get_if<FillReport>(&command)) {
         fill_report(std::move(asked->report));
     } else if (const auto* const barrier = std::get_if<Barrier>(&command)) {
@@ -147,9 +151,12 @@ void PacketLoop::swap_customer(SwapCustomer command) {
     if (index.value >= tuns_.size()) tuns_.resize(index.value + std::size_t{1});
     if (index.value >= lanes_.size()) lanes_.resize(index.value + std::size_t{1});
     scheduler_.set_share(index, command.view->share);
-    if (command.tun != nullptr) set_tun(*command.view, std::move(command.tun));
+    const bool has_new_tun = command.tun != nullptr;
+    if (has_new_tun) set_tun(*command.view, std::move(command.tun));
+    note_parking(*command.view, has_new_tun);
     const Tun* const tun = find_tun(index);
     pipeline_.swap_customer(std::move(command.view), tun == nullptr ? dataplane::Joining() : tun->joining());
+    if (has_new_tun) deliver_held(index);
 }
 
 void PacketLoop::set_tun(const dataplane::CustomerView& customer, std::unique_ptr<Tun> tun) {
@@ -217,10 +224,19 @@ void PacketLoop::deliver(std::span<const dataplane::Train> trains) {
 void PacketLoop::write_to_tuns() {
     for (const dataplane::TunWrite& write : out_.tun_writes) {
         Tun* const tun = find_tun(write.customer);
-        const Written written = tun == nullptr ? Written::kNo : tun->write(write, out_.pieces);
-        if (written == Written::kNo) pipeline_.count_drop(write.customer, DropReason::kTunWriteFailed, write.packets);
-        if (written == Written::kNotWhole) write_apart(*tun, write);
+        if (tun == nullptr && lane(write.customer).is_parked) {
+            hold(write);
+            continue;
+        }
+        lane(write.customer).used_at = now_;
+        write_to(tun, write);
     }
+}
+
+void PacketLoop::write_to(Tun* tun, const dataplane::TunWrite& write) {
+    const Written written = tun == nullptr ? Written::kNo : tun->write(write, out_.pieces);
+    if (written == Written::kNo) pipeline_.count_drop(write.customer, DropReason::kTunWriteFailed, write.packets);
+    if (written == Written::kNotWhole) write_apart(*tun, write);
 }
 
 // The packets that a super-packet was joined of, as they were (vpnd/dataplane/coalesce.h). Those that come later are

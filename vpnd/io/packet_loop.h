@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <vector>
 
+#include "vpnd/dataplane/parked_packets.h"
 #include "vpnd/dataplane/pipeline.h"
 #include "vpnd/io/clock.h"
 #include "vpnd/io/mailbox.h"
@@ -41,6 +43,9 @@ class PacketLoop {
         bool tun_ready = false;  // its TUN may hold packets
         bool tun_is_next = false;
         bool rate_is_due = false;  // packets that waited for its rate may go
+        bool is_parked = false;    // it has no TUN, and packets into its stack wait for one
+        Duration park_after{};     // as its view says
+        Instant used_at{};         // when a packet passed its TUN last, or it got that
         dataplane::Pace inbound;
         dataplane::Pace outbound;
     };
@@ -90,6 +95,16 @@ class PacketLoop {
     void receive_from_another(const dataplane::Train& train);
     void send_for_another(const dataplane::Transfer& packet);
 
+    // packet_loop_parked.cc
+    void note_parking(const dataplane::CustomerView& customer, bool has_new_tun);
+    void park(CustomerIndex customer);
+    void forget_parked(CustomerIndex customer);
+    void hold(const dataplane::TunWrite& write);
+    void deliver_held(CustomerIndex customer);
+    void count_not_held();
+    [[nodiscard]] Instant next_of_parked() const;
+    void look_at_parked();
+
     // True when there were any.
     bool run_commands();
     void run_command(WorkerCommand command);
@@ -105,6 +120,8 @@ class PacketLoop {
     // What the pipeline left in out_: to the TUNs, to the uplink, to the control worker.
     void deliver(std::span<const dataplane::Train> trains);
     void write_to_tuns();
+    // Null: it has none.
+    void write_to(Tun* tun, const dataplane::TunWrite& write);
     void write_apart(Tun& tun, const dataplane::TunWrite& write);
     void publish_events(std::span<const dataplane::Train> trains);
 
@@ -123,6 +140,10 @@ class PacketLoop {
     Uplinks uplinks_;
     std::vector<std::unique_ptr<Tun>> tuns_;  // by CustomerIndex
     std::vector<Lane> lanes_;                 // likewise
+    dataplane::ParkedPackets parked_;
+    std::vector<dataplane::ParkedPackets::Dropped> not_held_;  // until they are counted
+    std::set<CustomerIndex> may_park_;                         // those that have a TUN
+    Instant park_look_at_ = kNever;                            // when these are looked at
     Instant now_{};
     Instant round_began_{};
     Duration at_once_{};                   // what is left of it in this round

@@ -48,7 +48,8 @@ bool was_opened(DropReason reason) {
         case DropReason::kSourceNotAllowed:
         case DropReason::kEmulatedLoss:
         case DropReason::kEmulatedQueueFull:
-        case DropReason::kTunWriteFailed: return true;
+        case DropReason::kTunWriteFailed:
+        case DropReason::kStackParked: return true;
         default: return false;
     }
 }
@@ -110,7 +111,7 @@ void PacketLoop::receive_tapped(const dataplane::Train& train) {
     if (!is_wanted) return;
 
     auto reason =
-        counted_since(before, pipeline_.drops(customer), DropReason::kDatagramMalformed, DropReason::kTunWriteFailed);
+        counted_since(before, pipeline_.drops(customer), DropReason::kDatagramMalformed, DropReason::kStackParked);
     if (has_write && is_of_link(reason)) reason.reset();  // one was lost that had waited for this one's session
     // Else what lies in the place of its text is still sealed, whoever sent it.
     const bool is_authentic = received_of(pipeline_.traffic(sender->peer)) != received;

@@ -189,6 +189,7 @@ Duration PacketLoop::send_out(CustomerIndex customer, std::size_t packets) {
     }
     pipeline_.finish(out_);
     deliver({});
+    if (sent > 0) lane(customer).used_at = now_;
     const Duration used = charge(customer, dataplane::Direction::kOutbound);
     lane(customer).outbound.record(sent, used);
     return used;

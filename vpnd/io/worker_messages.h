@@ -45,6 +45,12 @@ struct DropCustomer {
     CustomerIndex index;
 };
 
+// No packet needs the TUN of a customer that may be parked. Answered by TunClosed, unless it has none; packets into its
+// stack wait from then on.
+struct CloseTun {
+    CustomerIndex customer;
+};
+
 // What went from and to other data workers, in packets (datagrams, or reads of a TUN).
 struct TransferCounters {
     std::uint64_t given = 0;
@@ -103,7 +109,7 @@ struct SetTap {
 };
 
 using WorkerCommand = std::variant<dataplane::Command, AddListener, DropListener, SwapCustomer, DropCustomer,
-                                   FillReport, Barrier, Hold, DataMessage, SetTap>;
+                                   FillReport, Barrier, Hold, DataMessage, SetTap, CloseTun>;
 
 // --- data worker -> control worker ---------------------------------------------------------------
 
@@ -122,6 +128,19 @@ struct StrayMessage {
     std::vector<std::uint8_t> bytes;
 };
 
-using WorkerEvent = std::variant<dataplane::Event, BarrierReached, ReportFilled, StrayMessage>;
+// Of a customer that is parked: a packet waits for its TUN. Again and again while packets come.
+struct TunMissed {
+    CustomerIndex customer;
+};
+// Of one that may be: no packet passed its TUN for as long as its view says. Again and again while none does.
+struct TunIdle {
+    CustomerIndex customer;
+};
+struct TunClosed {
+    CustomerIndex customer;
+};
+
+using WorkerEvent =
+    std::variant<dataplane::Event, BarrierReached, ReportFilled, StrayMessage, TunMissed, TunIdle, TunClosed>;
 
 }  // namespace warren::io

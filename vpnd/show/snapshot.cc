@@ -176,6 +176,7 @@ ipc::CustomerActivity Snapshot::activity_of(const HeldCustomer& customer) const 
     out.tx_cpu_nanoseconds = static_cast<std::uint64_t>(meters.outbound.processor.count());
     out.drops = occurred(counters_.drops(customer.index));
     out.month = month_of(customer.settings.id, "");
+    out.is_parked = customer.tuns.empty();
     return out;
 }
 

@@ -140,6 +140,8 @@ void write_customers(Writer& writer, const std::vector<const CustomerEntry*>& cu
          [](const CustomerEntry& one) { return one.shown.activity.rx_bytes; });
     each("warren_customer_transmit_bytes_total", "counter", "Bytes sent to the customer's peers.",
          [](const CustomerEntry& one) { return one.shown.activity.tx_bytes; });
+    each("warren_customer_parked", "gauge", "1 while the customer has no stack until a packet needs one.",
+         [](const CustomerEntry& one) { return one.shown.activity.is_parked ? 1 : 0; });
     each("warren_customer_dropped_packets_total", "counter", "Packets dropped, for any reason.",
          [](const CustomerEntry& one) { return one.drops_total; });
 }

@@ -59,7 +59,8 @@ Json row_of(const CustomerEntry& customer) {
              {"tx_bytes", customer.shown.activity.tx_bytes},
              {"drops_total", customer.drops_total},
              {"last_handshake", time_or_null(customer.last_handshake)},
-             {"is_test_link", is_test_link(settings)}};
+             {"is_test_link", is_test_link(settings)},
+             {"is_parked", customer.shown.activity.is_parked}};
     add_quota(row, settings.quota, settings.after_quota, customer.shown.activity.month);
     return row;
 }

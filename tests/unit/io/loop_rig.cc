@@ -126,40 +126,59 @@ LoopRig::Customer& LoopRig::at(std::uint32_t customer) {
     return customers_[customer];
 }
 
+std::unique_ptr<dataplane::CustomerView> LoopRig::view_of(std::uint32_t customer, std::uint32_t share,
+                                                          std::uint32_t worker) {
+    std::vector<Lpm<PeerIndex>::Entry> prefixes;
+    for (std::uint32_t owner = 0; owner < count(); ++owner)
+        prefixes.push_back({Prefix{inside_peer(customer, owner), 32}, peer_of(customer, owner)});
+    auto view = std::make_unique<dataplane::CustomerView>();
+    view->index = {customer};
+    view->id = "customer-" + std::to_string(customer);
+    view->life = at(customer).life;
+    view->share = share;
+    view->rate_up = view->rate_down = rate_;
+    view->emulate_down = down_;
+    view->park_after = park_after_;
+    view->addresses = {Prefix{stack_of(customer), 16}};
+    view->peers = {peer_of(customer, worker)};
+    view->allowed_ips = Lpm<PeerIndex>(prefixes);
+    for (std::uint32_t owner = 0; owner < count(); ++owner) {
+        if (owner != worker) view->elsewhere[peer_of(customer, owner)] = owner;
+    }
+    return view;
+}
+
+std::unique_ptr<Tun> LoopRig::new_tun(std::uint32_t customer, Worker& worker) {
+    if (worker.tuns[customer] != nullptr) worker.old_tuns.push_back(std::move(worker.tuns[customer]));
+    worker.tuns[customer] = std::make_unique<MemoryTun>(*worker.readiness);
+    worker.tuns[customer]->joining = joining_;
+    return worker.tuns[customer]->open();
+}
+
 void LoopRig::put(std::uint32_t customer, std::uint32_t share, bool has_session) {
     Customer& put = at(customer);
     ++put.life;
     put.next_in.assign(count(), 0);
     put.next_out.assign(count(), 0);
-    std::vector<Lpm<PeerIndex>::Entry> prefixes;
-    for (std::uint32_t owner = 0; owner < count(); ++owner)
-        prefixes.push_back({Prefix{inside_peer(customer, owner), 32}, peer_of(customer, owner)});
     for (std::uint32_t i = 0; i < count(); ++i) {
         Worker& worker = *workers_[i];
-        auto view = std::make_unique<dataplane::CustomerView>();
-        view->index = {customer};
-        view->id = "customer-" + std::to_string(customer);
-        view->life = put.life;
-        view->share = share;
-        view->rate_up = view->rate_down = rate_;
-        view->emulate_down = down_;
-        view->addresses = {Prefix{stack_of(customer), 16}};
-        view->peers = {peer_of(customer, i)};
-        view->allowed_ips = Lpm<PeerIndex>(prefixes);
-        for (std::uint32_t owner = 0; owner < count(); ++owner) {
-            if (owner != i) view->elsewhere[peer_of(customer, owner)] = owner;
-        }
         if (customer >= worker.tuns.size()) worker.tuns.resize(customer + std::size_t{1});
-        if (worker.tuns[customer] != nullptr) worker.old_tuns.push_back(std::move(worker.tuns[customer]));
-        worker.tuns[customer] = std::make_unique<MemoryTun>(*worker.readiness);
-        worker.tuns[customer]->joining = joining_;
-        worker.mailbox.post(SwapCustomer{std::move(view), worker.tuns[customer]->open()});
+        worker.mailbox.post(SwapCustomer{view_of(customer, share, i), has_tun_ ? new_tun(customer, worker) : nullptr});
         worker.mailbox.post(
             dataplane::Command(dataplane::SetEndpoint{peer_of(customer, i), outside_peer(customer, i), {kUplink, 0}}));
     }
     for (std::uint32_t i = 0; exchange_ != nullptr && i < count(); ++i)
         exchange_->directory().add(far_end_.session(session(customer, i)).local_id);
     if (has_session) install(customer);
+}
+
+void LoopRig::give_tun(std::uint32_t customer) {
+    Worker& worker = *workers_[0];
+    worker.mailbox.post(SwapCustomer{view_of(customer, 1, 0), new_tun(customer, worker)});
+}
+
+void LoopRig::close_tun(std::uint32_t customer) {
+    workers_[0]->mailbox.post(CloseTun{{customer}});
 }
 
 void LoopRig::install(std::uint32_t customer) {

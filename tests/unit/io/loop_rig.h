@@ -51,6 +51,13 @@ class LoopRig {
     void set_line(const dataplane::LineSettings& down) { down_ = down; }
     // What their TUNs take.
     void set_joining(dataplane::Joining joining) { joining_ = joining; }
+    // They may be parked; with `has_tun` false they are, and get their TUN by give_tun().
+    void set_park_after(Duration after, bool has_tun) {
+        park_after_ = after;
+        has_tun_ = has_tun;
+    }
+    void give_tun(std::uint32_t customer);
+    void close_tun(std::uint32_t customer);
     void install(std::uint32_t customer);
     void drop(std::uint32_t customer);
     // The customer's packets are told to the sink from the next round on; of this owner's peer alone, if there is one.
@@ -130,6 +137,9 @@ class LoopRig {
         return {customer * count() + owner};
     }
     Customer& at(std::uint32_t customer);
+    [[nodiscard]] std::unique_ptr<dataplane::CustomerView> view_of(std::uint32_t customer, std::uint32_t share,
+                                                                   std::uint32_t worker);
+    [[nodiscard]] std::unique_ptr<Tun> new_tun(std::uint32_t customer, Worker& worker);
 
     const FarEnd& far_end_;
     std::vector<Customer> customers_;
@@ -137,6 +147,8 @@ class LoopRig {
     bool records_ = true;
     std::uint64_t rate_ = 0;
     dataplane::LineSettings down_;
+    Duration park_after_{};
+    bool has_tun_ = true;
     dataplane::Joining joining_{.tcp = true, .udp = false};
     std::unique_ptr<TransferExchange> exchange_;
     std::vector<std::unique_ptr<Worker>> workers_;

@@ -119,6 +119,9 @@ TEST_CASE("every member of a message is in its list of fields") {
     check_list<PutAuthChannel>();
     check_list<PutUsageFile>();
     check_list<StartCapture>();
+    check_list<PutTunnel>();
+    check_list<NeedTunnel>();
+    check_list<LeftTunnel>();
     check_list<ResetPeer>();
     check_list<OperateConnection>();
     check_list<Limits>();

@@ -148,6 +148,9 @@ std::vector<ConfigMessage> every_config_message() {
     out.emplace_back(PutAuthChannel{});
     out.emplace_back(PutUsageFile{202611});
     out.emplace_back(StartCapture{"acme", "graz"});
+    out.emplace_back(PutTunnel{"acme"});
+    out.emplace_back(NeedTunnel{"acme"});
+    out.emplace_back(LeftTunnel{"acme", 7, 3});
     return out;
 }
 
@@ -242,7 +245,7 @@ std::vector<SnapshotMessage> every_snapshot_message() {
 
 std::vector<ControlMessage> every_control_message() {
     // The last verb, which is the one that a reader may refuse.
-    return {ControlRequest{ControlVerb::kFleetUndrain,
+    return {ControlRequest{ControlVerb::kWake,
                            LogLevel::kDebug,
                            "acme",
                            "laptop",

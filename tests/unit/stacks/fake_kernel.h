@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,7 @@ class FakeKernel final : public Kernel {
     std::size_t steps_until_crash = SIZE_MAX;  // carry_out() fails before this step
     std::size_t steps_until_error = SIZE_MAX;  // the same, once
     std::size_t looks_until_error = SIZE_MAX;  // stack_names(), owner_of() or number_of() fails at this call, once
+    std::set<std::string> in_use;              // namespaces that programs run in
     std::vector<std::string> broken_rules;     // what no plan may ever do
     std::vector<std::string> observed;         // namespaces that were looked at, in order
 
@@ -52,6 +54,10 @@ class FakeKernel final : public Kernel {
     std::vector<std::string> watched;  // namespaces
     StackChanges changes;              // for the next take_changes()
     bool refuses_watches = false;
+    Result<UniqueFd> claim(const std::string& name) override {
+        if (in_use.contains(name)) return fail(ErrorCode::kConflict, "a program runs in it");
+        return UniqueFd();
+    }
     Status watch(const std::string& name) override {
         if (refuses_watches) return fail(ErrorCode::kFailed, "no number is left");
         watched.push_back(name);

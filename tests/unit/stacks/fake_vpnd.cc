@@ -17,6 +17,7 @@ std::string line_of(const ipc::ConfigMessage& message, std::size_t descriptors) 
         return "customer " + put->settings.id + (put->settings.suspended ? " suspended" : "") +
                (put->has_tun ? " with tun" : "") + brought +
                (put->ipsec ? ", " + std::to_string(put->connection_count) + " connections" : "");
+    if (const auto* put = std::get_if<ipc::PutTunnel>(&message)) return "tunnel of " + put->customer + brought;
     if (const auto* put = std::get_if<ipc::PutConnection>(&message)) return "connection " + put->settings.name;
     if (const auto* put = std::get_if<ipc::PutPeer>(&message)) {
         const auto& endpoint = put->settings.endpoint;
@@ -58,6 +59,12 @@ std::vector<std::string> FakeVpnd::received() {
 void FakeVpnd::answer_with(std::vector<std::string> answers) {
     const std::lock_guard lock(mutex_);
     answers_ = std::move(answers);
+}
+
+void FakeVpnd::say(const ipc::ConfigMessage& message) {
+    std::vector<std::uint8_t> wire;
+    REQUIRE(ipc::encode(message, wire).has_value());
+    REQUIRE(far_.send(wire).has_value());
 }
 
 void FakeVpnd::run() {

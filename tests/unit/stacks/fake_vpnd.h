@@ -24,6 +24,8 @@ class FakeVpnd {
     [[nodiscard]] std::vector<std::string> received();
     // The answer to the next commits; "" = Applied, else Rejected with this reason, "hang up" closes the channel.
     void answer_with(std::vector<std::string> answers);
+    // Of its own accord.
+    void say(const ipc::ConfigMessage& message);
 
   private:
     void run();

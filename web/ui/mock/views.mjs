@@ -174,6 +174,7 @@ export function customerView(customer) {
     drops_total: customer.drops.reduce((sum, one) => sum + one.packets, 0),
     last_handshake: last === null ? null : iso(last),
     is_test_link: isTestLink(customer),
+    is_parked: false,
     ...customerMonth(customer),
   };
 }

@@ -210,6 +210,8 @@ export interface Customer {
   last_handshake: string | null;
   /** Its packets are delayed or lost on purpose (traffic.emulate). */
   is_test_link: boolean;
+  /** It has no stack until a packet needs one (stack.park); its tunnels may be up. */
+  is_parked: boolean;
   /** Bytes of both directions that may pass in a calendar month of UTC; null: no quota. */
   quota_bytes: number | null;
   /** Bits per second of each direction once it is spent; drop: nothing passes. null: no quota. */
@@ -352,6 +354,8 @@ export interface CustomerDetail {
   peers_on_previous_key: number;
   /** Its packets are delayed or lost on purpose (traffic.emulate). */
   is_test_link: boolean;
+  /** It has no stack until a packet needs one (stack.park); its tunnels may be up. */
+  is_parked: boolean;
   /** Bytes of both directions that may pass in a calendar month of UTC; null: no quota. */
   quota_bytes: number | null;
   /** Bits per second of each direction once it is spent; drop: nothing passes. null: no quota. */

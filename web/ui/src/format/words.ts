@@ -112,6 +112,7 @@ export const serviceLooks: Record<Service["state"], Look> = {
 };
 
 export const testLink: Look = { word: "Test link", shape: "triangle", tone: "wait" };
+export const parked: Look = { word: "Parked", shape: "pause", tone: "quiet" };
 export const sharedKey: Look = { word: "Shared key", shape: "triangle", tone: "wait" };
 export const quotaSpent: Look = { word: "Quota spent", shape: "pause", tone: "bad" };
 

@@ -4,7 +4,7 @@ import { useCallback, useEffect } from "preact/hooks";
 import { api } from "../api/client";
 import type { Customer } from "../api/types";
 import { countText, plural } from "../format/amount";
-import { customerLooks, customerRule, quotaSpent, testLink } from "../format/words";
+import { customerLooks, customerRule, parked, quotaSpent, testLink } from "../format/words";
 import { Ago } from "../parts/ago";
 import { Badge } from "../parts/badge";
 import { Heading } from "../parts/heading";
@@ -36,6 +36,7 @@ const columns: readonly Column<Customer>[] = [
         <span class="small ellipsis">
           <span class="soft">{row.id}</span>
           {row.is_test_link && <Badge look={testLink} />}
+          {row.is_parked && <Badge look={parked} title="It has no stack until a packet needs one." />}
           {row.quota_spent === true && <Badge look={quotaSpent} />}
         </span>
       </>

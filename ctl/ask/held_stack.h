@@ -1,0 +1,15 @@
+// A customer's stack that stays while a program uses it, and that is made when it is parked.
+#pragma once
+
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace warren::ctl {
+
+// open_stack(), but a parked customer gets its stack first, from stackd, and it is not parked while the descriptor or
+// a copy of it is open. kNotFound: there is no such stack, and none is made.
+[[nodiscard]] Result<UniqueFd> hold_stack(const std::string& run_dir, const std::string& customer);
+
+}  // namespace warren::ctl
