@@ -6,6 +6,7 @@
 #include <cctype>
 #include <set>
 
+#include "config/customer_id.h"
 #include "config/document.h"
 
 namespace warren::access {
@@ -33,12 +34,13 @@ Result<Grant> grant_of(const Node& entry) {
     if (!role) return wrong(entry.find("role")->place, role.error().what);
     Grant grant{*role, {}};
     const Node* customers = entry.find("customers");
-    if (grant.role != Role::kCustomer) {
-        if (customers != nullptr) return wrong(customers->place, "customers is for the role customer only");
+    if (!has_customers(grant.role)) {
+        if (customers != nullptr)
+            return wrong(customers->place, "customers is for the roles customer and reseller only");
         return grant;
     }
     if (customers == nullptr || customers->kind != Node::Kind::kArray || customers->items.empty())
-        return wrong(entry.place, "the role customer needs customers = [\"id\", ...]");
+        return wrong(entry.place, fmt::format("the role {} needs customers = [\"id\", ...]", name_of(grant.role)));
     for (const Node& item : customers->items) {
         if (item.kind != Node::Kind::kString || item.text.empty())
             return wrong(item.place, "a customer's id is a string");
@@ -117,16 +119,24 @@ std::string_view name_of(Role role) {
         case Role::kOperator: return "operator";
         case Role::kViewer: return "viewer";
         case Role::kCustomer: return "customer";
+        case Role::kReseller: return "reseller";
     }
     return "customer";
 }
 
 Result<Role> parse_role(std::string_view text) {
-    for (const Role role : {Role::kOperator, Role::kViewer, Role::kCustomer}) {
+    for (const Role role : {Role::kOperator, Role::kViewer, Role::kCustomer, Role::kReseller}) {
         if (text == name_of(role)) return role;
     }
     return fail(ErrorCode::kInvalid,
-                fmt::format("there is no role \"{}\"; accepted: operator, viewer, customer", text));
+                fmt::format("there is no role \"{}\"; accepted: operator, viewer, customer, reseller", text));
+}
+
+bool Grant::covers(std::string_view customer) const {
+    if (!has_customers(role)) return true;
+    return std::any_of(customers.begin(), customers.end(), [&](const std::string& own) {
+        return role == Role::kReseller ? config::is_customer_of(customer, own) : customer == own;
+    });
 }
 
 bool is_user_name(std::string_view text) {

@@ -10,15 +10,23 @@
 
 namespace warren::access {
 
-enum class Role { kOperator, kViewer, kCustomer };
-inline constexpr std::size_t kRoles = 3;
+enum class Role { kOperator, kViewer, kCustomer, kReseller };
+inline constexpr std::size_t kRoles = 4;
 [[nodiscard]] std::string_view name_of(Role role);
+// Of this role a grant names whom it is for.
+[[nodiscard]] constexpr bool has_customers(Role role) {
+    return role == Role::kCustomer || role == Role::kReseller;
+}
 
 // What a user or token may see.
 struct Grant {
     Role role = Role::kViewer;
-    std::vector<std::string> customers;  // ids; only for kCustomer, and then at least one
+    // Ids; only where has_customers(role), and then at least one. Of kReseller: of the resellers.
+    std::vector<std::string> customers;
     bool operator==(const Grant&) const = default;
+
+    // kReseller: those below its resellers at every level, and not these themselves.
+    [[nodiscard]] bool covers(std::string_view customer) const;
 };
 
 struct User {

@@ -40,7 +40,7 @@ std::vector<Block> blocks(std::string_view text, std::string_view kind) {
 
 std::string grant_text(const Grant& grant) {
     std::string out = fmt::format("role = \"{}\"\n", name_of(grant.role));
-    if (grant.role == Role::kCustomer) {
+    if (has_customers(grant.role)) {
         std::vector<std::string> quoted;
         for (const std::string& id : grant.customers) quoted.push_back('"' + id + '"');
         out += fmt::format("customers = [{}]\n", fmt::join(quoted, ", "));

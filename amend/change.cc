@@ -6,6 +6,7 @@
 #include <map>
 
 #include "amend/customer_file.h"
+#include "config/customer_id.h"
 #include "config/diagnostic.h"
 #include "config/parse.h"
 
@@ -53,6 +54,13 @@ Check check_with_all(const std::string& directory, const config::Generation* in_
 
 std::optional<Refusal> change_customer(const std::string& directory, const CustomerChange& change, const Check& check) {
     const std::string path = customer_path(directory, change.id);
+    if (const std::string reseller(config::reseller_of(change.id)); !reseller.empty()) {
+        const auto above = read_state(customer_path(directory, reseller));
+        if (!above) return Refusal{above.error()};
+        if (!above->exists)
+            return Refusal{{ErrorCode::kNotFound, fmt::format("there is no reseller {}: no {}", reseller,
+                                                              customer_path(directory, reseller))}};
+    }
     for (int i = 0; i < kMostTries; ++i) {
         const auto before = read_state(path);
         if (!before) return Refusal{before.error()};

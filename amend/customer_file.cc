@@ -12,6 +12,7 @@
 
 #include "amend/files.h"
 #include "base/directory_lock.h"
+#include "config/customer_id.h"
 
 namespace warren::amend {
 
@@ -32,7 +33,7 @@ Result<UniqueFd> try_lock_configuration(const std::string& directory) {
 }
 
 std::string customer_path(const std::string& directory, const std::string& id) {
-    return fmt::format("{}/customers/{}.toml", directory, id);
+    return fmt::format("{}/{}", directory, config::customer_file(id));
 }
 
 Result<FileState> read_state(const std::string& path) {
@@ -65,7 +66,11 @@ Status write_over(const std::string& path, const FileState& before, std::string_
     if (!now) return tl::unexpected<Error>(now.error());
     WARREN_TRY(check_writable(path, *now));
     if (!now->same_text(before)) return changed_meanwhile(path);
-    if (!before.exists) return create_file(path, text, before.mode);
+    if (!before.exists) {
+        // The first customer of a reseller.
+        WARREN_TRY(ensure_directory(path.substr(0, path.rfind('/')), 0755));
+        return create_file(path, text, before.mode);
+    }
     return replace_file(path, text, before.mode, {before.owner, before.group});
 }
 

@@ -81,8 +81,26 @@ struct Peer {
 // "wireguard.peer[2]": the table of a peer that is number `number` of its kind.
 [[nodiscard]] std::string peer_path(const Peer& peer, std::size_t number);
 
+// What the customers of a reseller may have, all together and at every level. Absent: no cap.
+struct Reseller {
+    std::uint16_t share = 1;  // weight of it and its customers together
+    std::optional<std::uint32_t> max_customers;
+    std::optional<std::uint32_t> max_peers;  // and connections, those that are disabled apart
+    std::optional<std::uint64_t> rate_up;    // bits per second, of the sum of the rates in the files
+    std::optional<std::uint64_t> rate_down;
+    bool operator==(const Reseller&) const = default;
+};
+
+// A reseller whose share of the processor a customer divides with others.
+struct ResellerAbove {
+    std::string id;
+    std::uint16_t share = 1;
+    bool suspended = false;
+    bool operator==(const ResellerAbove&) const = default;
+};
+
 struct Customer {
-    std::string id;    // [a-z][a-z0-9-]{0,30}, the file's name
+    std::string id;    // config/customer_id.h
     std::string name;  // for people
     std::string description;
     CustomerState state = CustomerState::kActive;
@@ -103,6 +121,8 @@ struct Customer {
     std::optional<std::uint16_t> group;  // of the fleet, below kMostGroups; absent: the customer is this node's alone
     std::vector<IpAddress> sources;      // in no file: of its group, at most one of a family. All that leaves to its
                                          // peers does so from these; none: from any address of this node
+    std::optional<Reseller> reseller;    // absent: it has no customers of its own
+    std::vector<ResellerAbove> above;    // in no file: its resellers, the outermost first; of a reseller itself, too
     bool operator==(const Customer&) const = default;
 };
 

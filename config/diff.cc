@@ -94,6 +94,14 @@ void flatten(const Clients& clients, Flat& out) {
     if (!clients.endpoint.empty()) out["clients.endpoint"] = clients.endpoint;
 }
 
+void flatten(const Reseller& reseller, Flat& out) {
+    out["reseller.share"] = fmt::to_string(reseller.share);
+    if (reseller.max_customers) out["reseller.max_customers"] = fmt::to_string(*reseller.max_customers);
+    if (reseller.max_peers) out["reseller.max_peers"] = fmt::to_string(*reseller.max_peers);
+    if (reseller.rate_up) out["reseller.rate_up"] = rate_text(*reseller.rate_up);
+    if (reseller.rate_down) out["reseller.rate_down"] = rate_text(*reseller.rate_down);
+}
+
 Flat flatten(const Customer& customer) {
     Flat out;
     out["name"] = customer.name;
@@ -120,6 +128,10 @@ Flat flatten(const Customer& customer) {
         if (handoff.vlan_id) out["handoff.vlan_id"] = fmt::format("{}", *handoff.vlan_id);
         if (!handoff.addresses.empty()) out["handoff.address"] = join(handoff.addresses, true);
         if (handoff.mtu) out["handoff.mtu"] = fmt::format("{}", *handoff.mtu);
+    }
+    if (customer.reseller) flatten(*customer.reseller, out);
+    for (const ResellerAbove& above : customer.above) {
+        if (above.suspended && above.id != customer.id) out[fmt::format("reseller {} state", above.id)] = "suspended";
     }
     flatten_policy(customer, out);
     flatten_services(customer, out);

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "config/clash.h"
 #include "config/named_secrets.h"
+#include "config/resellers.h"
 
 namespace warren::config {
 
@@ -17,6 +19,11 @@ struct Candidate {
     std::shared_ptr<const AcceptedCustomer> before;
     bool is_kept = false;
 
+    // It was there before those that are not.
+    [[nodiscard]] bool is_older() const {
+        return is_kept || loaded->unchanged != nullptr ||
+               (before != nullptr && !before->text.empty() && loaded->text == before->text);
+    }
     [[nodiscard]] const Customer* next() const {
         if (!is_kept) return &loaded->value();
         return before == nullptr ? nullptr : &before->customer;
@@ -86,7 +93,45 @@ bool give_way(const Appliance& appliance, std::vector<Candidate>& candidates, bo
     return false;
 }
 
+// Customers that their resellers may not have become kept. True when that happened: what they were counts again.
+// `is_start`: nobody was there before, so the caps drop nobody.
+bool keep_excess(std::vector<Candidate>& candidates, bool is_start, std::vector<Diagnostic>& out) {
+    std::vector<ResellerMember> members;
+    std::vector<Candidate*> origins;
+    for (Candidate& candidate : candidates) {
+        if (candidate.next() == nullptr) continue;
+        members.push_back({candidate.next(), candidate.is_older()});
+        origins.push_back(&candidate);
+    }
+    bool found = false;
+    for (const Excess& excess : find_excess(members)) {
+        Candidate& one = *origins[excess.member];
+        if (one.is_kept || (is_start && !excess.has_no_reseller)) continue;
+        out.push_back(complaint(one, excess.what));
+        one.is_kept = found = true;
+    }
+    return found;
+}
+
 }  // namespace
+
+void set_above(Generation& generation) {
+    auto& customers = generation.customers;
+    std::vector<const Customer*> all;
+    for (const auto& accepted : customers) all.push_back(&accepted->customer);
+    std::vector<std::vector<ResellerAbove>> above;
+    for (const Customer* customer : all) above.push_back(above_of(*customer, all));
+    for (std::size_t i = 0; i < customers.size(); ++i) {
+        if (customers[i]->customer.above == above[i]) continue;
+        auto changed = std::make_shared<AcceptedCustomer>(copy_of(*customers[i]));
+        changed->customer.above = std::move(above[i]);
+        customers[i] = std::move(changed);
+    }
+}
+
+AcceptedCustomer copy_of(const AcceptedCustomer& accepted) {
+    return {accepted.customer, accepted.secrets.only(secrets_of(accepted.customer)), accepted.stamps, accepted.text};
+}
 
 std::shared_ptr<const AcceptedCustomer> Generation::share(std::string_view id) const {
     const auto found =
@@ -105,10 +150,14 @@ Succession succeed(const Generation& previous, const Loaded& loaded) {
     if (!loaded.appliance_valid) return out;
 
     std::vector<Candidate> candidates;
-    for (const LoadedCustomer& customer : loaded.customers)
-        candidates.push_back({&customer, previous.share(customer.value().id), !customer.valid});
+    const bool is_start = previous.customers.empty() && previous.text.empty();
+    for (const LoadedCustomer& customer : loaded.customers) {
+        const bool is_served = customer.valid || (is_start && customer.exceeds_reseller);
+        candidates.push_back({&customer, previous.share(customer.value().id), !is_served});
+    }
     bool refused = false;
-    while (give_way(loaded.appliance, candidates, refused, out.diagnostics)) {
+    while (give_way(loaded.appliance, candidates, refused, out.diagnostics) ||
+           (!refused && keep_excess(candidates, is_start, out.diagnostics))) {
     }
     for (const Candidate& candidate : candidates) {
         if (!candidate.is_kept || candidate.before == nullptr) continue;
@@ -125,6 +174,7 @@ Succession succeed(const Generation& previous, const Loaded& loaded) {
     for (const Candidate& candidate : candidates) {
         if (candidate.next() != nullptr) out.next.customers.push_back(accept_candidate(candidate, loaded.secrets));
     }
+    set_above(out.next);
     return out;
 }
 

@@ -23,6 +23,12 @@ struct Generation {
     [[nodiscard]] const AcceptedCustomer* find(std::string_view id) const;
 };
 
+// Has every customer know the resellers above it, as they are in this generation.
+void set_above(Generation& generation);
+
+// One of its own, with its secrets.
+[[nodiscard]] AcceptedCustomer copy_of(const AcceptedCustomer& accepted);
+
 struct Succession {
     bool accepted = false;  // false: `next` is empty and nothing may be applied; the diagnostics say why
     Generation next;
@@ -31,7 +37,8 @@ struct Succession {
 };
 
 // What follows `previous` (empty at the start) when `loaded` was found on the disk. A customer with errors keeps what
-// `previous` has for it, or is left out when it has nothing. A clash between a valid customer and a kept one is an
+// `previous` has for it, or is left out when it has nothing; at the start, where it is not known who was there before,
+// one that exceeds a cap of its reseller is served all the same. A clash between a valid customer and a kept one is an
 // error of the valid one, which is then kept too. When a kept customer does not fit the new appliance, nothing is
 // accepted.
 [[nodiscard]] Succession succeed(const Generation& previous, const Loaded& loaded);

@@ -1,14 +1,15 @@
 #include "config/load.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <set>
+#include <span>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -16,10 +17,13 @@
 #include "base/result.h"
 #include "config/certificate_check.h"
 #include "config/clash.h"
+#include "config/customer_files.h"
+#include "config/customer_id.h"
 #include "config/file_reader.h"
 #include "config/generation.h"
 #include "config/named_secrets.h"
 #include "config/parse.h"
+#include "config/resellers.h"
 #include "config/validate.h"
 
 namespace warren::config {
@@ -30,18 +34,6 @@ constexpr std::size_t kMaxThreads = 4;
 
 Diagnostic file_error(const std::string& file, const std::string& customer, std::string message) {
     return {Severity::kError, file, customer, {1, 1, 0}, std::move(message), ""};
-}
-
-// The names in a directory, sorted; an error when it cannot be read.
-Result<std::vector<std::string>> list(const std::string& directory) {
-    const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(directory.c_str()), &::closedir);
-    if (dir == nullptr) return fail_errno("cannot be read", errno);
-    std::vector<std::string> out;
-    errno = 0;
-    while (const dirent* entry = ::readdir(dir.get())) out.emplace_back(entry->d_name);
-    if (errno != 0) return fail_errno("cannot be read", errno);
-    std::sort(out.begin(), out.end());
-    return out;
 }
 
 Parsed<Appliance> load_appliance(const std::string& directory, const Texts* instead, std::vector<Diagnostic>& out) {
@@ -125,43 +117,56 @@ class Loading {
 
     // False when the directory cannot be listed.
     bool list_customers() {
-        constexpr std::string_view kSuffix = ".toml";
-        const std::string directory = directory_ + "/customers";
         if (options_.instead != nullptr) {
-            for (const auto& [id, text] : options_.instead->customers)
-                entries_.push_back({id, fmt::format("{}/{}{}", directory, id, kSuffix), nullptr, {}, {}, {}});
-            return true;
+            for (const auto& [id, text] : options_.instead->customers) add_entry(id);
+        } else if (!options_.alone) {
+            CustomerFiles files = list_customer_files(directory_);
+            std::move(files.diagnostics.begin(), files.diagnostics.end(), std::back_inserter(out_.diagnostics));
+            if (!files.complete) return false;
+            for (const std::string& id : files.ids) add_entry(id);
         }
-        const auto names = options_.alone ? Result<std::vector<std::string>>() : list(directory);
-        if (!names) {
-            out_.diagnostics.push_back(file_error(
-                directory, "",
-                names.error().what + "; without it the customers to keep are unknown, so nothing is applied"));
-            return false;
-        }
-        for (const std::string& name : *names) {
-            if (!name.ends_with(kSuffix) || name.starts_with('.')) continue;  // an editor's leftovers
-            std::string file = fmt::format("{}/{}", directory, name);
-            std::string id = name.substr(0, name.size() - kSuffix.size());
-            if (is_customer_id(id)) {
-                entries_.push_back({std::move(id), std::move(file), nullptr, {}, {}, {}});
-                continue;
-            }
-            out_.diagnostics.push_back(file_error(
-                file, "",
-                fmt::format("the file's name is the customer's id, and \"{}\" is none; accepted: a lower-case letter, "
-                            "then up to {} of a-z, 0-9 and \"-\"",
-                            id, kMaxCustomerId - 1)));
-        }
-        if (options_.changed != nullptr) list_changed(directory);
+        if (options_.changed != nullptr) list_changed();
         std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) { return a.id < b.id; });
+        if (!options_.alone) drop_orphans();
         return true;
     }
 
-    void list_changed(const std::string& directory) {
+    void add_entry(const std::string& id) {
+        entries_.push_back({id, fmt::format("{}/{}", directory_, customer_file(id)), nullptr, {}, {}, {}});
+    }
+
+    void list_changed() {
         std::erase_if(entries_, [this](const Entry& entry) { return options_.changed->contains(entry.id); });
         for (const auto& [id, text] : *options_.changed) {
-            if (text) entries_.push_back({id, fmt::format("{}/{}.toml", directory, id), nullptr, {}, {}, {}});
+            if (text) add_entry(id);
+        }
+    }
+
+    // The customers of a reseller are gone with it.
+    void drop_orphans() {
+        std::set<std::string, std::less<>> present;
+        std::map<std::string, std::vector<std::string>> orphans;  // by the missing reseller
+        for (const Entry& entry : entries_) {
+            const std::string_view reseller = reseller_of(entry.id);
+            if (reseller.empty() || present.contains(reseller)) {
+                present.insert(entry.id);
+            } else {
+                orphans[std::string(reseller)].push_back(entry.id);
+            }
+        }
+        if (orphans.empty()) return;
+        std::erase_if(entries_, [&](const Entry& entry) { return !present.contains(entry.id); });
+        for (const auto& [reseller, ids] : orphans) {
+            const std::string file = customer_file(reseller);
+            const bool is_one = ids.size() == 1;
+            const std::string where = is_one ? customer_file(ids.front()) : file.substr(0, file.rfind('.'));
+            const std::string what = is_one ? "is" : fmt::format("{} files of customers here are", ids.size());
+            out_.diagnostics.push_back({Severity::kWarning,
+                                        fmt::format("{}/{}", directory_, where),
+                                        is_one ? ids.front() : "",
+                                        {1, 1, 0},
+                                        fmt::format("{} not used: there is no reseller {}", what, file),
+                                        ""});
         }
     }
 
@@ -223,6 +228,13 @@ class Loading {
         return true;
     }
 
+    // What it says is in force, whether its file was written again or its secrets are others.
+    [[nodiscard]] bool is_in_force(const Entry& entry) const {
+        if (entry.unchanged != nullptr) return true;
+        const auto* const accepted = options_.previous == nullptr ? nullptr : options_.previous->find(entry.id);
+        return accepted != nullptr && !accepted->text.empty() && accepted->text == entry.parsed.source.text;
+    }
+
     // Clash diagnostics cite both files, so both must be parsed.
     void parse_those_who_clash() {
         std::vector<const Customer*> all;
@@ -235,6 +247,9 @@ class Loading {
                 if (clash.first.customer != Clash::kAppliance) clashing.insert(clash.first.customer);
             }
         }
+        std::vector<ResellerMember> members;
+        for (const Entry& entry : entries_) members.push_back({&entry.value(), is_in_force(entry)});
+        for (const Excess& excess : find_excess(members)) clashing.insert(excess.member);
         for (const std::size_t place : clashing) {
             if (entries_[place].unchanged == nullptr) continue;
             entries_[place].unchanged.reset();
@@ -251,11 +266,14 @@ class Loading {
 
     void check() {
         std::vector<Parsed<Customer>> fresh;
+        std::set<std::string> older;
         for (Entry& entry : entries_) {
+            if (is_in_force(entry)) older.insert(entry.id);
             std::move(entry.found.begin(), entry.found.end(), std::back_inserter(out_.diagnostics));
             if (entry.unchanged == nullptr) fresh.push_back(std::move(entry.parsed));
         }
         validate(appliance_, fresh, out_.secrets, out_.diagnostics);
+        const std::set<std::string> excess = options_.alone ? std::set<std::string>() : check_resellers(fresh, older);
         if (options_.checks_certificates) check_certificate_files(fresh);
         std::set<std::string> spoken_of;
         for (const Diagnostic& diagnostic : out_.diagnostics) spoken_of.insert(diagnostic.customer);
@@ -266,12 +284,43 @@ class Loading {
                 continue;
             }
             Parsed<Customer>& parsed = *next++;
+            const bool is_excess = excess.contains(entry.id);
             std::vector<FileStamp> stamps;
             if (parsed.valid && !spoken_of.contains(entry.id) && options_.instead == nullptr)
                 stamps = stamps_of(entry.stamp, parsed.value);
             out_.customers.push_back({std::move(parsed.value), parsed.valid, std::move(entry.file), std::move(stamps),
-                                      nullptr, std::move(parsed.source.text)});
+                                      nullptr, std::move(parsed.source.text), is_excess});
         }
+    }
+
+    // Those that did not change count first. The ids of those that are valid but for a cap.
+    std::set<std::string> check_resellers(std::vector<Parsed<Customer>>& fresh, const std::set<std::string>& older) {
+        std::set<std::string> out;
+        std::vector<ResellerMember> members;
+        std::vector<Parsed<Customer>*> origins;
+        std::set<std::string> invalid;  // the generation decides what becomes of those below them
+        auto next = fresh.begin();
+        for (const Entry& entry : entries_) {
+            Parsed<Customer>* const own = entry.unchanged == nullptr ? &*next++ : nullptr;
+            const std::vector<std::string> resellers = resellers_of(entry.id);
+            if (std::any_of(resellers.begin(), resellers.end(),
+                            [&](const std::string& id) { return invalid.contains(id); }))
+                continue;
+            if (own != nullptr && !own->valid) {
+                invalid.insert(entry.id);
+                continue;
+            }
+            members.push_back({own == nullptr ? &entry.unchanged->customer : &own->value, older.contains(entry.id)});
+            origins.push_back(own);
+        }
+        for (const Excess& excess : find_excess(members)) {
+            Parsed<Customer>* const own = origins[excess.member];
+            if (own == nullptr) continue;
+            out_.diagnostics.push_back(own->source.error(excess.path, excess.what));
+            own->valid = false;
+            if (!excess.has_no_reseller) out.insert(own->value.id);
+        }
+        return out;
     }
 
     void check_certificate_files(std::vector<Parsed<Customer>>& fresh) {

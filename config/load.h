@@ -28,8 +28,9 @@ struct LoadedCustomer {
     std::string file;
     std::vector<FileStamp> stamps;  // AcceptedCustomer::stamps
     std::shared_ptr<const AcceptedCustomer>
-        unchanged;       // instead of `customer`: neither its file nor its secrets changed
-    std::string text{};  // of its file; "" when unchanged
+        unchanged;                  // instead of `customer`: neither its file nor its secrets changed
+    std::string text{};             // of its file; "" when unchanged
+    bool exceeds_reseller = false;  // it is not valid for no other reason than a cap of a reseller above it
 
     [[nodiscard]] const Customer& value() const { return unchanged != nullptr ? unchanged->customer : customer; }
 };

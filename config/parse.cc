@@ -173,6 +173,14 @@ static void read(const Node* node, Handoff& to) {
     read(node->find("mtu"), to.mtu);
 }
 
+static void read(const Node* node, Reseller& to) {
+    read(node->find("share"), to.share);
+    read(node->find("max_customers"), to.max_customers);
+    read(node->find("max_peers"), to.max_peers);
+    read(node->find("rate_up"), to.rate_up);
+    read(node->find("rate_down"), to.rate_down);
+}
+
 static void read(const Node* node, Clients& to) {
     read(node->find("pool"), to.pool);
     read(node->find("routes"), to.routes);
@@ -202,6 +210,7 @@ static void read_customer(const Node& root, Customer& to) {
     read(root.find("stack"), to.stack);
     read(root.find("traffic"), to.traffic);
     read(root.find("handoff"), to.handoff);
+    read(root.find("reseller"), to.reseller);
     read_policy(root, to);
     read_wireguard(root, to);
     read(root.find("clients"), to.clients);
@@ -233,12 +242,6 @@ Parsed<Customer> parse_customer(std::string file, std::string id, std::string te
     parsed.valid = check_shape(Document::kCustomer, parsed.source, out);
     read_customer(parsed.source.root, parsed.value);
     return parsed;
-}
-
-bool is_customer_id(std::string_view text) {
-    if (text.empty() || text.size() > kMaxCustomerId || text.front() < 'a' || text.front() > 'z') return false;
-    return std::all_of(text.begin(), text.end(),
-                       [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
 bool is_secret_name(std::string_view text) {

@@ -8,6 +8,7 @@
 
 #include "config/appliance.h"
 #include "config/customer.h"
+#include "config/customer_id.h"
 #include "config/document.h"
 #include "config/read.h"
 
@@ -26,10 +27,6 @@ struct Parsed {
 [[nodiscard]] Parsed<Appliance> parse_appliance(std::string file, std::string text, std::vector<Diagnostic>& out);
 [[nodiscard]] Parsed<Customer> parse_customer(std::string file, std::string id, std::string text,
                                               std::vector<Diagnostic>& out);
-
-// [a-z][a-z0-9-]{0,30}
-[[nodiscard]] bool is_customer_id(std::string_view text);
-inline constexpr std::size_t kMaxCustomerId = 31;
 
 // A relative path below secrets/ without empty, "." and ".." parts.
 [[nodiscard]] bool is_secret_name(std::string_view text);

@@ -147,6 +147,25 @@ constexpr Key kSchema[] = {
      .default_text = "1",
      .doc = "Its weight against other customers when the processor is overloaded: with 2 it gets twice the time of "
             "one with 1.", .example = "2"},
+    {.document = kCustomer, .path = "reseller", .type = Type::kTable,
+     .doc = "The customer is a reseller: the files in the directory `customers/ID/` are its customers, each with a "
+            "stack of its own. The keys bound what they have all together, at every level below it. Without this "
+            "table such files are not used."},
+    {.document = kCustomer, .path = "reseller.share", .type = Type::kInteger, .min = 1, .max = kMaxShare,
+     .default_text = "1",
+     .doc = "The weight of the reseller and all its customers together against other customers when the processor is "
+            "overloaded. Among themselves they divide it by traffic.share.", .example = "2"},
+    {.document = kCustomer, .path = "reseller.max_customers", .type = Type::kInteger, .min = 1, .max = 10000,
+     .doc = "How many customers the reseller may have. More are an error of those that are new. Absent: any number.",
+     .example = "20"},
+    {.document = kCustomer, .path = "reseller.max_peers", .type = Type::kInteger, .min = 1, .max = 1000000,
+     .doc = "How many peers and connections its customers may have together, those with enabled = false apart. "
+            "Absent: any number.", .example = "500"},
+    {.document = kCustomer, .path = "reseller.rate_up", .type = Type::kRate,
+     .doc = "What the traffic.rate_up of its customers may add up to; each of them needs one then. Absent: anything.",
+     .example = "\"1 Gbit/s\""},
+    {.document = kCustomer, .path = "reseller.rate_down", .type = Type::kRate,
+     .doc = "What the traffic.rate_down of its customers may add up to, likewise.", .example = "\"1 Gbit/s\""},
     {.document = kCustomer, .path = "handoff", .type = Type::kTable,
      .doc = "How the customer's LAN reaches the stack: the device `lan0` inside it. Without this table there is none."},
     {.document = kCustomer, .path = "handoff.type", .type = Type::kChoice, .required = true, .choices = kHandoffTypes,

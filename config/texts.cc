@@ -5,11 +5,12 @@
 #include <charconv>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/fingerprint.h"
+#include "config/customer_id.h"
 #include "config/generation.h"
-#include "config/parse.h"
 
 namespace warren::config {
 
@@ -17,8 +18,6 @@ namespace {
 
 constexpr std::string_view kForm = "warren-configuration 1";
 constexpr std::string_view kAppliance = "warren.toml";
-constexpr std::string_view kCustomers = "customers/";
-constexpr std::string_view kSuffix = ".toml";
 constexpr std::string_view kEnd = "end ";
 
 std::string checksum_of(std::string_view text) {
@@ -62,9 +61,8 @@ bool take_file(std::string_view& left, Texts& out) {
         out.appliance = text;
         return true;
     }
-    if (!name->starts_with(kCustomers) || !name->ends_with(kSuffix)) return false;
-    const std::string_view id = name->substr(kCustomers.size(), name->size() - kCustomers.size() - kSuffix.size());
-    return is_customer_id(id) && out.customers.emplace(id, text).second;
+    std::string id = customer_of_file(*name);
+    return !id.empty() && out.customers.emplace(std::move(id), text).second;
 }
 
 }  // namespace
@@ -78,7 +76,7 @@ Texts texts_of(const Generation& generation) {
 std::string pack(const Texts& texts, std::string_view version, WallTime now) {
     std::string out = fmt::format("{} {} {}\n", kForm, version, now.nanoseconds);
     append(kAppliance, texts.appliance, out);
-    for (const auto& [id, text] : texts.customers) append(fmt::format("{}{}{}", kCustomers, id, kSuffix), text, out);
+    for (const auto& [id, text] : texts.customers) append(customer_file(id), text, out);
     return out + fmt::format("{}{}\n", kEnd, checksum_of(out));
 }
 

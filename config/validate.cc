@@ -8,6 +8,7 @@
 #include "config/ipsec_checks.h"
 #include "config/named_secrets.h"
 #include "config/policy.h"
+#include "config/resellers.h"
 #include "config/service_tables.h"
 #include "config/wireguard.h"
 
@@ -54,6 +55,7 @@ void validate(Parsed<Appliance>& appliance, std::vector<Parsed<Customer>>& custo
         check_ipsec(appliance, customer, found);
         check_policy(customer, found);
         check_services(customer, found);
+        check_reseller(customer, found);
         if (has_errors(found)) customer.valid = false;
         out.insert(out.end(), found.begin(), found.end());
         if (!customer.valid) continue;

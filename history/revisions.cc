@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "config/customer_id.h"
 #include "history/lines.h"
 
 namespace warren::history {
@@ -13,8 +14,6 @@ namespace {
 
 constexpr std::string_view kForm = "warren-history 1";
 constexpr std::string_view kAppliance = "warren.toml";
-constexpr std::string_view kCustomers = "customers/";
-constexpr std::string_view kSuffix = ".toml";
 constexpr std::size_t kHash = 64;
 constexpr std::array<std::string_view, 5> kKinds{"start", "reload", "request", "returned", "page"};
 
@@ -106,10 +105,8 @@ bool has_text(std::string_view name) {
     return name == kAppliance || !customer_of(name).empty();
 }
 
-std::string_view customer_of(std::string_view name) {
-    if (!name.starts_with(kCustomers) || !name.ends_with(kSuffix) || name.size() <= kCustomers.size() + kSuffix.size())
-        return {};
-    return name.substr(kCustomers.size(), name.size() - kCustomers.size() - kSuffix.size());
+std::string customer_of(std::string_view name) {
+    return config::customer_of_file(name);
 }
 
 const Revision* Revisions::find(std::uint64_t number) const {
@@ -187,7 +184,7 @@ std::optional<Manifest> manifest_at(const Revisions& revisions, std::uint64_t nu
 std::set<std::string> customers_of(const Revision& revision) {
     std::set<std::string> out;
     for (const FileChange& change : revision.changes) {
-        if (const std::string_view id = customer_of(change.name); !id.empty()) out.emplace(id);
+        if (std::string id = customer_of(change.name); !id.empty()) out.insert(std::move(id));
     }
     // Of a changed secret only the field that names it says whose it is.
     for (const Detail& detail : revision.details) {

@@ -30,7 +30,7 @@ using Manifest = std::map<std::string, Content, std::less<>>;
 // Whether the store has the text of this file, and not only its hash.
 [[nodiscard]] bool has_text(std::string_view name);
 // The id in "customers/ID.toml"; "": it is another file.
-[[nodiscard]] std::string_view customer_of(std::string_view name);
+[[nodiscard]] std::string customer_of(std::string_view name);
 
 struct FileChange {
     std::string name;

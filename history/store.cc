@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "config/customer_id.h"
 #include "config/named_secrets.h"
 #include "crypto/hmac_sha.h"
 #include "crypto/random.h"
@@ -41,7 +42,7 @@ template <typename Take>
 void each_text(const config::Generation& generation, Take take) {
     take(std::string("warren.toml"), generation.text);
     for (const auto& accepted : generation.customers)
-        take(fmt::format("customers/{}.toml", accepted->customer.id), accepted->text);
+        take(config::customer_file(accepted->customer.id), accepted->text);
 }
 
 void add_secrets(const std::vector<config::NamedSecret>& names, const config::Secrets& secrets, crypto::HmacSha& mac,
@@ -193,7 +194,7 @@ Result<config::Texts> Store::texts_at(const Revisions& revisions, std::uint64_t 
         if (!has_text(name)) continue;
         auto found = text(content);
         if (!found) return with_context(fmt::format("revision {}", number), found.error());
-        const std::string_view id = customer_of(name);
+        const std::string id = customer_of(name);
         if (id.empty()) {
             out.appliance = std::move(*found);
         } else {

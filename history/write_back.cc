@@ -1,6 +1,5 @@
 #include "history/write_back.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -13,16 +12,17 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "base/directory_lock.h"
 #include "base/fd.h"
-#include "config/parse.h"
+#include "config/customer_files.h"
+#include "config/customer_id.h"
 
 namespace warren::history {
 
 namespace {
 
-constexpr std::string_view kSuffix = ".toml";
 constexpr off_t kMaxSize = off_t{64} << 20U;
 
 struct File {
@@ -89,6 +89,15 @@ Status put(const std::string& path, std::string_view text, const struct stat* ab
     return {};
 }
 
+std::string directory_of(const std::string& path) {
+    return path.substr(0, path.rfind('/'));
+}
+
+bool is_link(const std::string& path) {
+    struct stat about {};
+    return ::lstat(path.c_str(), &about) == 0 && S_ISLNK(about.st_mode);
+}
+
 // What is to be done with one file.
 struct Task {
     std::string path;
@@ -111,14 +120,18 @@ class Writing {
     }
 
     Status carry_out(WrittenBack& out) {
-        for (const Task& task : tasks_) WARREN_TRY(carry_out(task, out));
-        WARREN_TRY(sync_directory(customers_));
+        std::set<std::string> directories{customers_};
+        for (const Task& task : tasks_) {
+            WARREN_TRY(carry_out(task, out));
+            directories.insert(directory_of(task.path));
+        }
+        for (const std::string& directory : directories) WARREN_TRY(sync_directory(directory));
         return sync_directory(order_.directory);
     }
 
   private:
     [[nodiscard]] std::string path_of(const std::string& id) const {
-        return fmt::format("{}/{}{}", customers_, id, kSuffix);
+        return fmt::format("{}/{}", order_.directory, config::customer_file(id));
     }
 
     Status add(const std::string& path, const std::string* text) {
@@ -132,14 +145,10 @@ class Writing {
 
     // Files of customers that the texts do not have.
     Status add_strangers() {
-        const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(customers_.c_str()), &::closedir);
-        if (dir == nullptr) return fail_errno("list " + customers_, errno);
-        while (const dirent* entry = ::readdir(dir.get())) {  // NOLINT(concurrency-mt-unsafe): a stream of our own
-            const std::string_view name = entry->d_name;
-            if (!name.ends_with(kSuffix)) continue;
-            const std::string_view id = name.substr(0, name.size() - kSuffix.size());
-            if (!config::is_customer_id(id) || order_.texts->customers.contains(id)) continue;
-            WARREN_TRY(add(path_of(std::string(id)), nullptr));
+        const config::CustomerFiles files = config::list_customer_files(order_.directory);
+        if (!files.complete) return fail(ErrorCode::kUnavailable, "list " + customers_);
+        for (const std::string& id : files.ids) {
+            if (!order_.texts->customers.contains(id)) WARREN_TRY(add(path_of(id), nullptr));
         }
         return {};
     }
@@ -155,11 +164,27 @@ class Writing {
             out.kept.push_back(beside);
         }
         if (task.text != nullptr) {
+            WARREN_TRY(ensure_directories(task.path));
             WARREN_TRY(put(task.path, *task.text, task.before ? &task.before->about : nullptr));
             out.written.push_back(task.path);
         } else {
             if (::unlink(task.path.c_str()) != 0) return fail_errno("remove " + task.path, errno);
             out.removed.push_back(task.path);
+        }
+        return {};
+    }
+
+    // Those of resellers, which may be gone with all that was in them.
+    Status ensure_directories(const std::string& path) const {
+        for (auto at = path.find('/', customers_.size() + 1); at != std::string::npos; at = path.find('/', at + 1)) {
+            const std::string directory = path.substr(0, at);
+            if (is_link(directory))
+                return fail(ErrorCode::kInvalid, directory + " is a symbolic link, and is not written to");
+            if (::mkdir(directory.c_str(), 0755) == 0) {
+                WARREN_TRY(sync_directory(directory_of(directory)));
+            } else if (errno != EEXIST) {
+                return fail_errno("make " + directory, errno);
+            }
         }
         return {};
     }
@@ -185,21 +210,15 @@ Result<WrittenBack> write_back(const WriteOrder& order) {
 }
 
 Status check_write_back(const std::string& directory) {
-    const std::string customers = directory + "/customers";
-    const auto is_link = [](const std::string& path) {
-        struct stat about {};
-        return ::lstat(path.c_str(), &about) == 0 && S_ISLNK(about.st_mode);
-    };
     const auto refused = [](const std::string& path) {
         return fail(ErrorCode::kInvalid, path + " is a symbolic link, and is not written over");
     };
     if (is_link(directory + "/warren.toml")) return refused(directory + "/warren.toml");
-    const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(customers.c_str()), &::closedir);
-    if (dir == nullptr) return fail_errno("list " + customers, errno);
-    while (const dirent* entry = ::readdir(dir.get())) {  // NOLINT(concurrency-mt-unsafe): a stream of our own
-        const std::string path = customers + "/" + entry->d_name;
-        if (std::string_view(entry->d_name).ends_with(kSuffix) && entry->d_type != DT_REG && is_link(path))
-            return refused(path);
+    const config::CustomerFiles files = config::list_customer_files(directory);
+    if (!files.complete) return fail(ErrorCode::kUnavailable, "list " + directory + "/customers");
+    for (const std::string& id : files.ids) {
+        const std::string path = fmt::format("{}/{}", directory, config::customer_file(id));
+        if (is_link(path)) return refused(path);
     }
     return {};
 }

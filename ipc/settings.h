@@ -43,6 +43,17 @@ void fields(auto& codec, Is<PrefixMap> auto& m) {
     codec(m.real, m.mapped);
 }
 
+// Customers that divide one share of the processor: a reseller and its customers.
+struct ShareGroup {
+    std::string id;  // the reseller's
+    std::uint16_t share = 1;
+
+    bool operator==(const ShareGroup&) const = default;
+};
+void fields(auto& codec, Is<ShareGroup> auto& m) {
+    codec(m.id, m.share);
+}
+
 struct CustomerSettings {
     std::string id;
     std::string name;        // for people
@@ -58,12 +69,13 @@ struct CustomerSettings {
     LinkEmulation emulate_up = {};         // from its sites into the stack
     LinkEmulation emulate_down = {};
     std::uint32_t park_after_seconds = 0;  // without a packet, after which it needs no TUN; 0: it always does
+    std::vector<ShareGroup> groups = {};   // the outermost first, each within the one before; none: it is alone
 
     bool operator==(const CustomerSettings&) const = default;
 };
 void fields(auto& codec, Is<CustomerSettings> auto& m) {
     codec(m.id, m.name, m.suspended, m.mtu, m.addresses, m.rate_up, m.rate_down, m.share);
-    codec(m.quota, m.after_quota, m.max_handshake_rate, m.emulate_up, m.emulate_down, m.park_after_seconds);
+    codec(m.quota, m.after_quota, m.max_handshake_rate, m.emulate_up, m.emulate_down, m.park_after_seconds, m.groups);
 }
 
 struct PeerSettings {

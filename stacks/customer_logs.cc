@@ -202,7 +202,9 @@ void CustomerLogs::remove_others(const config::Generation& generation) const {
     for (auto it = std::filesystem::directory_iterator(run_dir_ + "/log", error);
          !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
         const std::string name = it->path().filename().string();
-        if (generation.find(name.substr(0, name.find('.'))) == nullptr) gone.push_back(it->path());
+        // The older half of one is ID.1, and no part of an id begins with a digit.
+        const std::string id = name.ends_with(".1") ? name.substr(0, name.size() - 2) : name;
+        if (generation.find(id) == nullptr) gone.push_back(it->path());
     }
     for (const std::filesystem::path& path : gone) std::filesystem::remove(path, error);
 }

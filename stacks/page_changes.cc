@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/printable.h"
 #include "clients/profile.h"
+#include "config/customer_id.h"
 #include "config/edit/edit.h"
 #include "config/file_reader.h"
 #include "config/wireguard.h"
@@ -275,8 +276,11 @@ bool PageChanges::count_refusal(Instant now) {
 }
 
 bool PageChanges::takes_turn(Instant now, const access::User& user, const ipc::WebChange& request) {
-    const Duration price = is_operator(user) ? kOperatorPrice : kCustomerPrice;
-    TokenBucket& bucket = turns_[is_operator(user) ? "user " + user.name : "customer " + request.customer];
+    const bool is_reseller = user.grant.role == access::Role::kReseller;
+    const Duration price = is_operator(user) ? kOperatorPrice : (is_reseller ? kResellerPrice : kCustomerPrice);
+    TokenBucket& bucket = turns_[is_operator(user) ? "user " + user.name
+                                 : is_reseller     ? "reseller " + config::resellers_of(request.customer).front()
+                                                   : "customer " + request.customer];
     if (!bucket.is_open(now)) return false;
     bucket.charge(now, price, price * (kBurst - 1));
     return true;
@@ -299,11 +303,23 @@ ipc::WebChanged PageChanges::carry_out(const access::User& user, const ipc::WebC
                                          (report.exit_status == 0 ? "" : "; " + report.summary));
 }
 
+// Of one customer that has no bound of its own the reseller's bound, which counts all of its customers' peers when the
+// file is checked.
+std::optional<std::uint32_t> PageChanges::most_for_reseller(const config::Customer& customer) const {
+    std::optional<std::uint32_t> most = customer.max_peers;
+    for (const std::string& id : config::resellers_of(customer.id)) {
+        const auto* const reseller = hands_.in_force().find(id);
+        if (!most && reseller != nullptr && reseller->customer.reseller) most = reseller->customer.reseller->max_peers;
+    }
+    return most;
+}
+
 // What a customer's own users are bounded by. An operator's bounds are those of the file.
 std::optional<ipc::WebChanged> PageChanges::refuse(const access::User& user, const ipc::WebChange& request,
                                                    const config::Customer& customer) const {
-    if (is_operator(user) || request.action == WebAction::kDisablePeer) return std::nullopt;
-    const auto most = customer.max_peers;
+    const bool adds = request.action == WebAction::kAddDevice || request.action == WebAction::kEnablePeer;
+    if (is_operator(user) || !adds) return std::nullopt;
+    const auto most = user.grant.role == access::Role::kReseller ? most_for_reseller(customer) : customer.max_peers;
     if (!most) return answer(WebVerdict::kForbidden, "the operator has not said how many devices there may be");
     const auto enabled = static_cast<std::size_t>(std::count_if(customer.peers.begin(), customer.peers.end(),
                                                                 [](const config::Peer& peer) { return peer.enabled; }));
@@ -365,7 +381,10 @@ ipc::WebChanged PageChanges::change_file(const access::User& user, const ipc::We
         std::string text = refusal->error.what;
         // What others have is not for a customer's users: a clash names them.
         if (refusal->error.code == ErrorCode::kInvalid && !is_operator(user))
-            return answer(WebVerdict::kInvalid, "this name or key cannot be used");
+            return answer(WebVerdict::kInvalid, user.grant.role == access::Role::kReseller
+                                                    ? "this cannot be used: others have the name or key, or the "
+                                                      "reseller's bounds are reached"
+                                                    : "this name or key cannot be used");
         for (const std::string& diagnostic : refusal->diagnostics) text += "\n" + diagnostic;
         return answer(verdict_of(refusal->error.code), std::move(text));
     }

@@ -73,6 +73,7 @@ class PageChanges {
     // which one customer's users must not fill within a day.
     static constexpr Duration kOperatorPrice = std::chrono::seconds(2);
     static constexpr Duration kCustomerPrice = std::chrono::minutes(10);
+    static constexpr Duration kResellerPrice = std::chrono::minutes(2);  // by all users of one at the top
     static constexpr int kBurst = 10;
     static constexpr std::size_t kMostWaiting = 8;  // passwords
     // Requests of nobody: without a ticket that was given, or to unlock for whom there is not.
@@ -105,6 +106,7 @@ class PageChanges {
     [[nodiscard]] ipc::WebChanged change_file(const access::User& user, const ipc::WebChange& request);
     [[nodiscard]] std::optional<ipc::WebChanged> refuse(const access::User& user, const ipc::WebChange& request,
                                                         const config::Customer& customer) const;
+    [[nodiscard]] std::optional<std::uint32_t> most_for_reseller(const config::Customer& customer) const;
     [[nodiscard]] bool takes_turn(Instant now, const access::User& user, const ipc::WebChange& request);
 
     struct Attempt {

@@ -40,13 +40,13 @@ std::optional<access::User> Tickets::find(Instant now, const std::string& ticket
 std::string objection_to(const access::Grant& grant, const ipc::WebChange& change) {
     using Action = ipc::WebAction;
     if (grant.role == access::Role::kOperator) return {};
-    if (grant.role != access::Role::kCustomer) return "a viewer changes nothing";
-    // What is disabled may be so by the operator, for a stolen device or an unpaid bill: nobody else enables it.
-    if (change.action != Action::kAddDevice && change.action != Action::kDisablePeer)
-        return "only an operator may do this";
-    const bool is_own =
-        std::find(grant.customers.begin(), grant.customers.end(), change.customer) != grant.customers.end();
-    return is_own ? "" : "there is no such customer";
+    if (!access::has_customers(grant.role)) return "a viewer changes nothing";
+    // What is disabled may be so by the operator, for a stolen device or an unpaid bill: nobody else enables it. A
+    // reseller is the operator of its customers, but what waits for a confirmation may be others'.
+    const bool is_for_all = change.action == Action::kAddDevice || change.action == Action::kDisablePeer;
+    const bool is_of_one = change.action != Action::kConfirm && change.action != Action::kGoBack;
+    if (!is_for_all && !(grant.role == access::Role::kReseller && is_of_one)) return "only an operator may do this";
+    return grant.covers(change.customer) ? "" : "there is no such customer";
 }
 
 }  // namespace warren::stacks

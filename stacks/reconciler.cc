@@ -1,5 +1,7 @@
 #include "stacks/reconciler.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <iterator>
 #include <span>
@@ -7,6 +9,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "config/customer_id.h"
 #include "config/load.h"
 #include "config/named_secrets.h"
 #include "stacks/plan/renames.h"
@@ -68,16 +71,24 @@ std::string counted(std::size_t count, const std::string& noun) {
 
 bool Reconciler::load(Round& round, Report& report) {
     config::Loaded loaded = load_source(round);
-    if (!loaded.appliance_valid && !has_accepted_ && round.source.instead == nullptr) fall_back(round, loaded);
+    config::Generation earlier;
+    if (!has_accepted_ && round.source.instead == nullptr) {
+        if (!loaded.appliance_valid) {
+            fall_back(round, loaded);
+        } else if (round.source.only.empty()) {
+            earlier = resellers_before(loaded);
+        }
+    }
+    const config::Generation& before = earlier.customers.empty() ? current_ : earlier;
     for (const config::LoadedCustomer& customer : loaded.customers) round.present.insert(customer.value().id);
-    config::Succession succession = config::succeed(current_, loaded);
+    config::Succession succession = config::succeed(before, loaded);
     bool settled = true;
     while (succession.accepted) {
         round.renames = find_renames(current_, succession.next);
         const std::size_t known = loaded.customers.size();
         settled = settle_removals(round, loaded, report);
         if (!settled || loaded.customers.size() == known) break;
-        succession = config::succeed(current_, loaded);  // with those that stay
+        succession = config::succeed(before, loaded);  // with those that stay
     }
     for (const config::Diagnostic& diagnostic : succession.diagnostics) {
         add_text(report, Kind::kDiagnostic, diagnostic.customer, config::format(diagnostic));
@@ -117,7 +128,13 @@ bool Reconciler::settle_removals(Round& round, config::Loaded& loaded, Report& r
     auto found = gone_customers(known);
     if (!found) return settle_unlisted(round, loaded, found.error(), report);
     const std::size_t all = found->size() + round.present.size();
-    std::erase(*found, round.removed);
+    // Those below a reseller go with it, but whose file is there is asked for.
+    const auto has_file = [&](const std::string& id) {
+        return ::access((options_.config_directory + "/" + config::customer_file(id)).c_str(), F_OK) == 0;
+    };
+    std::erase_if(*found, [&](const std::string& id) {
+        return id == round.removed || (config::is_customer_of(id, round.removed) && !has_file(id));
+    });
     const std::vector<std::string>& gone = *found;
     const bool many = gone.size() > 1 || gone.size() * 10 > all;
     if (!many) {
@@ -201,6 +218,7 @@ void Reconciler::revert_customers(const std::set<std::string>& customers, Round&
         if (customers.contains(accepted->customer.id)) accepted = current_.share(accepted->customer.id);
     }
     std::erase(round.next.customers, nullptr);
+    config::set_above(round.next);  // those above them may be others than when they came into force
 }
 
 // Records the outcome of one customer's stack. False: the customer is refused.
@@ -577,11 +595,6 @@ void Reconciler::deliver_tunnels(VpndLink& link) {
     ++number_;
     if (const Status delivered = deliver(link, current_, present_, false); !delivered)
         log(LogLevel::kError, "generation_not_applied", {{"reason", delivered.error().what}});
-}
-
-void Reconciler::deliver_names(VpndLink& link) {
-    if (link.is_connected()) return deliver_tunnels(link);
-    ++number_;  // the next generation has more than these names
 }
 
 }  // namespace warren::stacks

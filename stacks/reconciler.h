@@ -241,6 +241,9 @@ class Reconciler {
     [[nodiscard]] config::Loaded load_source(Round& round) const;
     // Takes the last good configuration in the place of `loaded`, whose appliance has errors, if there is one.
     void fall_back(Round& round, config::Loaded& loaded) const;
+    // At the start, where something is wrong with a reseller or a customer of one: what all of these had in the last
+    // good configuration, by which `loaded` is loaded again; nothing where that does not go with the files.
+    [[nodiscard]] config::Generation resellers_before(config::Loaded& loaded) const;
     void update_last_good();
     // Decides about customers that have a stack or a configuration and no file any more. False: asks.
     [[nodiscard]] bool settle_removals(Round& round, config::Loaded& loaded, Report& report);

@@ -16,13 +16,9 @@ namespace {
 
 std::shared_ptr<const config::AcceptedCustomer> copy_of(const config::AcceptedCustomer& accepted,
                                                         config::CustomerState state, std::vector<IpAddress> sources) {
-    auto out = std::make_shared<config::AcceptedCustomer>();
-    out->customer = accepted.customer;
+    auto out = std::make_shared<config::AcceptedCustomer>(config::copy_of(accepted));
     out->customer.state = state;
     out->customer.sources = std::move(sources);
-    out->secrets = accepted.secrets.only(config::secrets_of(accepted.customer));
-    out->stamps = accepted.stamps;
-    out->text = accepted.text;
     return out;
 }
 

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "base/log.h"
+#include "config/customer_id.h"
 #include "config/load.h"
 #include "stacks/reconciler.h"
 
@@ -38,6 +39,13 @@ std::string first_error(const std::vector<config::Diagnostic>& diagnostics) {
     return text.substr(0, text.find('\n'));
 }
 
+// Of a reseller with customers, or of a customer of one; `ids` is sorted.
+bool is_of_reseller(const std::string& id, const std::vector<std::string>& ids) {
+    if (config::level_of(id) > 1) return true;
+    const auto next = std::lower_bound(ids.begin(), ids.end(), id + ".");
+    return next != ids.end() && config::is_customer_of(*next, id);
+}
+
 }  // namespace
 
 void Reconciler::fall_back(Round& round, config::Loaded& loaded) const {
@@ -55,6 +63,29 @@ void Reconciler::fall_back(Round& round, config::Loaded& loaded) const {
     std::copy_if(loaded.diagnostics.begin(), loaded.diagnostics.end(), std::back_inserter(instead.diagnostics),
                  [](const config::Diagnostic& each) { return each.customer.empty(); });
     loaded = std::move(instead);
+}
+
+config::Generation Reconciler::resellers_before(config::Loaded& loaded) const {
+    std::vector<std::string> ids;
+    for (const config::LoadedCustomer& each : loaded.customers) ids.push_back(each.value().id);
+    const bool is_wrong = std::any_of(loaded.customers.begin(), loaded.customers.end(), [&](const auto& each) {
+        return !each.valid && is_of_reseller(each.value().id, ids);
+    });
+    if (!is_wrong) return {};
+    const std::optional<config::PackedTexts> kept = options_.last_good();
+    if (!kept) return {};
+    ids.clear();
+    for (const auto& [id, text] : kept->texts.customers) ids.push_back(id);
+    config::Texts texts;
+    texts.appliance = loaded.text;
+    for (const auto& [id, text] : kept->texts.customers) {
+        if (is_of_reseller(id, ids)) texts.customers.emplace(id, text);
+    }
+    config::Succession before = config::succeed({}, config::load(options_.config_directory, {.instead = &texts}));
+    config::Loaded again = config::load(options_.config_directory, {.previous = &before.next});
+    if (!before.accepted || !config::succeed(before.next, again).accepted) return {};
+    loaded = std::move(again);
+    return std::move(before.next);
 }
 
 void Reconciler::update_last_good() {

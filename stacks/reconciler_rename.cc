@@ -170,4 +170,9 @@ bool Reconciler::rename_customers(Round& round, Report& report) {
     return true;
 }
 
+void Reconciler::deliver_names(VpndLink& link) {
+    if (link.is_connected()) return deliver_tunnels(link);
+    ++number_;  // the next generation has more than these names
+}
+
 }  // namespace warren::stacks

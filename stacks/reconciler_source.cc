@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/fd.h"
+#include "config/customer_id.h"
 #include "config/document.h"
 #include "config/file_reader.h"
 #include "config/load.h"
@@ -62,13 +63,26 @@ config::Loaded Reconciler::load_source(Round& round) const {
     }
     const auto text = round.source.text != nullptr
                           ? std::optional(*round.source.text)
-                          : text_of_file(options_.config_directory + "/customers/" + only + ".toml");
+                          : text_of_file(options_.config_directory + "/" + config::customer_file(only));
     if (!text) round.removed = only;  // who removed its file and names it means that
     config::Loaded loaded = load_one(options_.config_directory, current_, only, text);
     // Those of whom nothing is in force, because their files have errors.
     std::vector<std::string> unseen;
     std::copy_if(present_.begin(), present_.end(), std::back_inserter(unseen),
                  [&](const std::string& id) { return id != only && current_.find(id) == nullptr; });
+    const bool is_left_out = text && std::none_of(loaded.customers.begin(), loaded.customers.end(),
+                                                  [&](const auto& one) { return one.value().id == only; });
+    if (is_left_out) {
+        const std::string file = options_.config_directory + "/" + config::customer_file(only);
+        unseen.push_back(only);
+        loaded.diagnostics = {
+            {config::Severity::kError,
+             file,
+             only,
+             {1, 1, 0},
+             "is not used: its reseller " + std::string(config::reseller_of(only)) + " is not in force",
+             ""}};
+    }
     keep_customers(unseen, round, loaded);
     return loaded;
 }
@@ -82,8 +96,15 @@ Report Reconciler::check(const std::string& customer) const {
     Report report;
     bool is_valid = loaded.appliance_valid;
     std::size_t errors = 0;
+    // Of those below a reseller what its draft would break, and not what is wrong with them in any case.
+    const auto is_broken_below = [&](const config::Diagnostic& one) {
+        return config::is_customer_of(one.customer, customer) &&
+               std::none_of(problems_.begin(), problems_.end(),
+                            [&](const ipc::ControlText& known) { return known.text == config::format(one); });
+    };
     for (const config::Diagnostic& one : loaded.diagnostics) {
-        if (!customer.empty() && one.customer != customer && !(one.customer.empty() && !loaded.appliance_valid))
+        if (!customer.empty() && one.customer != customer && !is_broken_below(one) &&
+            !(one.customer.empty() && !loaded.appliance_valid))
             continue;
         report.texts.push_back({Kind::kDiagnostic, one.customer, config::format(one)});
         errors += one.severity == config::Severity::kError ? 1U : 0U;

@@ -5,6 +5,7 @@
 
 #include "base/kernel_names.h"
 #include "base/log.h"
+#include "config/customer_id.h"
 #include "config/load.h"
 #include "stacks/reconciler.h"
 
@@ -57,7 +58,10 @@ void Reconciler::mend(VpndLink& link) {
         const std::string& id = accepted->customer.id;
         if ((!incomplete_.contains(id) && !unsound_.contains(id)) || is_parked(accepted->customer)) continue;
         const auto outcome = stacks_.bring_up(accepted->customer);
-        if (!outcome) continue;
+        if (!outcome) {
+            if (!stacks_.has_tunnel(id)) standing_.insert(id);  // it is not parked: it is to be mended
+            continue;
+        }
         unsound_.erase(id);
         record_problems(id, outcome->problems);
         is_stale = is_stale || view_.has_moved(accepted->customer, stacks_.uplink());
@@ -120,6 +124,7 @@ void Reconciler::patrol(VpndLink& link, std::size_t count) {
         const auto outcome = stacks_.bring_up(accepted->customer);
         if (!outcome) {
             unsound_.insert(id);
+            if (!stacks_.has_tunnel(id)) standing_.insert(id);  // it is not parked: it is to be mended
             replace_problem(id, outcome.error().what + "; the stack is not as configured, and Warren retries");
             log(LogLevel::kError, "stack_not_mended", {{"customer", id}, {"reason", outcome.error().what}});
             (void)pause_after(id, {outcome.error().what});
@@ -275,7 +280,7 @@ void Reconciler::keep_customers(const std::vector<std::string>& ids, Round& roun
     for (const std::string& id : ids) {
         config::LoadedCustomer kept;
         kept.customer.id = id;
-        kept.file = options_.config_directory + "/customers/" + id + ".toml";
+        kept.file = options_.config_directory + "/" + config::customer_file(id);
         loaded.customers.push_back(std::move(kept));
         round.present.insert(id);
     }

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "config/nat_map.h"
+#include "config/resellers.h"
 #include "config/schema.h"
 #include "stacks/connections.h"
 #include "stacks/limits.h"
@@ -75,7 +76,8 @@ ipc::CustomerSettings settings_of(const config::Customer& customer) {
     ipc::CustomerSettings settings;
     settings.id = customer.id;
     settings.name = customer.name;
-    settings.suspended = customer.state != config::CustomerState::kActive;
+    settings.suspended = customer.state != config::CustomerState::kActive || config::is_suspended(customer);
+    for (const config::ResellerAbove& above : customer.above) settings.groups.push_back({above.id, above.share});
     settings.mtu = customer.stack.mtu;
     settings.addresses = customer.stack.addresses;
     const ipc::Limits limits = limits_of(customer.traffic.limits);

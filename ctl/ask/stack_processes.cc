@@ -215,7 +215,8 @@ std::vector<pid_t> noted_services(const std::string& run_dir, const std::string&
     std::error_code error;
     for (auto it = std::filesystem::directory_iterator(run_dir + "/services", error);
          !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
-        if (!it->path().filename().string().starts_with(customer + ".")) continue;
+        const std::string name = it->path().filename().string();  // and not that of a customer of this reseller
+        if (!name.starts_with(customer + ".") || name.rfind('.') != customer.size()) continue;
         pid_t pid = 0;
         std::uint64_t began = 0;
         if (!(std::ifstream(it->path() / "pid") >> pid >> began) || pid <= 1) continue;

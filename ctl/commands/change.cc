@@ -7,11 +7,13 @@
 #include <map>
 #include <ostream>
 
-#include "config/parse.h"
+#include "config/customer_files.h"
+#include "config/customer_id.h"
 #include "ctl/commands/check.h"
 #include "ctl/commands/request.h"
 #include "ctl/commands/terminal.h"
 #include "ctl/files/customer_file.h"
+#include "ctl/files/files.h"
 #include "ctl/runners.h"
 
 namespace warren::ctl {
@@ -39,7 +41,8 @@ int write_customer(const CustomerChange& change, const Invocation& invocation, O
     return complain(output, kFailed, refusal->error.what);
 }
 
-int remove_customer(const std::string& id, const Invocation& invocation, Output& output) {
+int remove_customer(const std::string& id, const std::vector<std::string>& below, const Invocation& invocation,
+                    Output& output) {
     if (const std::string problem = customer_problem(id); !problem.empty()) return complain(output, kUsage, problem);
     const auto lock = lock_configuration(invocation.config_dir);
     if (!lock) return complain(output, kFailed, lock.error().what);
@@ -47,6 +50,20 @@ int remove_customer(const std::string& id, const Invocation& invocation, Output&
     const auto before = read_state(path);
     if (!before) return complain(output, kFailed, before.error().what);
     if (!before->exists) return complain(output, kFailed, fmt::format("there is no customer {}: no {}", id, path));
+    // Those of a reseller first, the innermost of them before others: whatever ends this, it can be done again.
+    std::vector<std::string> ids = customers_of_reseller(invocation.config_dir, id);
+    if (ids != below)
+        return complain(output, kFailed, fmt::format("the customers of {} changed meanwhile; nothing was removed", id));
+    std::stable_sort(ids.begin(), ids.end(), [](const std::string& one, const std::string& other) {
+        return config::level_of(one) > config::level_of(other);
+    });
+    for (const std::string& each : ids) {
+        const std::string file = customer_path(invocation.config_dir, each);
+        const auto now = read_state(file);
+        const Status removed = now ? remove_file(file, *now) : Status(tl::unexpected<Error>(now.error()));
+        if (!removed) return complain(output, kFailed, removed.error().what);
+        (void)::rmdir(file.substr(0, file.rfind('/')).c_str());  // when it is empty
+    }
     if (const Status removed = remove_file(path, *before); !removed)
         return complain(output, kFailed, removed.error().what);
     return kDone;
@@ -62,14 +79,39 @@ int rename_customer(const std::string& id, const std::string& to, const Invocati
     const auto before = read_state(path);
     if (!before) return complain(output, kFailed, before.error().what);
     if (!before->exists) return complain(output, kFailed, fmt::format("there is no customer {}: no {}", id, path));
-    const std::map<std::string, std::optional<std::string>> changed{{id, std::nullopt}, {to, before->text}};
-    const config::Loaded next = config::load(invocation.config_dir, {.changed = &changed});
-    if (!amend::is_valid(next, to)) {
-        print_diagnostics(amend::diagnostics_of(next, to), output);
-        return complain(output, kFailed, "nothing was renamed");
+    const std::string target = customer_path(invocation.config_dir, to);
+    const auto without_suffix = [](const std::string& file) { return file.substr(0, file.rfind('.')); };
+    for (const std::string& taken : {target, without_suffix(target)}) {
+        if (::access(taken.c_str(), F_OK) == 0)
+            return complain(output, kFailed, taken + " is there already; nothing was renamed");
     }
-    if (const Status renamed = rename_file(path, customer_path(invocation.config_dir, to)); !renamed)
-        return complain(output, kFailed, renamed.error().what);
+    // A reseller's customers come along.
+    std::map<std::string, std::optional<std::string>> changed{{id, std::nullopt}, {to, before->text}};
+    const std::vector<std::string> below = customers_of_reseller(invocation.config_dir, id);
+    for (const std::string& each : below) {
+        const std::string renamed = to + each.substr(id.size());
+        if (const std::string problem = customer_problem(renamed); !problem.empty())
+            return complain(output, kFailed, problem + "; nothing was renamed");
+        auto text = read_state(customer_path(invocation.config_dir, each));
+        if (!text) return complain(output, kFailed, text.error().what);
+        changed[each] = std::nullopt;
+        changed[renamed] = std::move(text->text);
+    }
+    // What has errors stays as it was under its own id only.
+    const config::Loaded next = config::load(invocation.config_dir, {.changed = &changed});
+    for (const auto& [renamed, text] : changed) {
+        if (!text || amend::is_valid(next, renamed)) continue;
+        print_diagnostics(amend::diagnostics_of(next, renamed), output);
+        return complain(output, kFailed,
+                        renamed == to ? "nothing was renamed" : renamed + " has errors; nothing was renamed");
+    }
+    Status renamed = ensure_directory(target.substr(0, target.rfind('/')), 0755);
+    if (renamed && !below.empty()) renamed = rename_file(without_suffix(path), without_suffix(target));
+    if (renamed) {
+        renamed = rename_file(path, target);
+        if (!renamed && !below.empty()) (void)rename_file(without_suffix(target), without_suffix(path));
+    }
+    if (!renamed) return complain(output, kFailed, renamed.error().what);
     return kDone;
 }
 
@@ -84,10 +126,18 @@ int apply_change(const Invocation& invocation, const std::string& removed, Outpu
     return status;
 }
 
+std::vector<std::string> customers_of_reseller(const std::string& directory, const std::string& id) {
+    std::vector<std::string> out = config::list_customer_files(directory).ids;
+    std::erase_if(out, [&id](const std::string& each) { return !config::is_customer_of(each, id); });
+    return out;
+}
+
 std::string customer_problem(const std::string& id) {
     if (config::is_customer_id(id)) return {};
-    return fmt::format("\"{}\" is no customer's id; accepted: a lower-case letter, then up to {} of a-z, 0-9 and \"-\"",
-                       id, config::kMaxCustomerId - 1);
+    return fmt::format(
+        "\"{}\" is no customer's id; accepted: a lower-case letter, then up to {} of a-z, 0-9 and "
+        "\"-\"; of a reseller's customer RESELLER.ID",
+        id, config::kMaxCustomerId - 1);
 }
 
 bool agrees(const std::string& question, Output& output) {

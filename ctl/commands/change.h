@@ -14,8 +14,9 @@ using amend::CustomerChange;
 // Nothing is written when an edit fails, when the customer or the appliance has errors then, or when its file changes
 // again and again meanwhile: that is said, and returns the exit status. Takes the lock of the configuration.
 [[nodiscard]] int write_customer(const CustomerChange& change, const Invocation& invocation, Output& output);
-// Deletes the file, under the same lock.
-[[nodiscard]] int remove_customer(const std::string& id, const Invocation& invocation, Output& output);
+// Deletes the file, under the same lock, and those of the customers below it, if they are the ones that are given.
+[[nodiscard]] int remove_customer(const std::string& id, const std::vector<std::string>& below,
+                                  const Invocation& invocation, Output& output);
 
 // Gives the file another name, under the same lock, if the customer has no error then: its stack and its tunnels stay.
 [[nodiscard]] int rename_customer(const std::string& id, const std::string& to, const Invocation& invocation,
@@ -27,6 +28,8 @@ int apply_change(const Invocation& invocation, const std::string& removed, Outpu
 
 // The first of many.
 void print_diagnostics(const std::vector<std::string>& diagnostics, Output& output);
+// Those below a reseller, at every level, by id; none: it is no reseller.
+[[nodiscard]] std::vector<std::string> customers_of_reseller(const std::string& directory, const std::string& id);
 // "" when it can be one; else what to say.
 [[nodiscard]] std::string customer_problem(const std::string& id);
 // On a terminal the answer to a question, elsewhere no.

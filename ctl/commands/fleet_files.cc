@@ -17,6 +17,8 @@
 
 #include "base/clock.h"
 #include "base/printable.h"
+#include "config/customer_files.h"
+#include "config/customer_id.h"
 #include "config/load.h"
 #include "crypto/x25519.h"
 #include "ctl/ask/control_client.h"
@@ -235,6 +237,13 @@ int put_edited(const Invocation& invocation, const std::string& removed, FleetBa
                Output& output) {
     auto here = read_fleet_here(invocation.config_dir);
     if (!here) return refuse(output, here.error());
+    for (const std::string& id : config::list_customer_files(invocation.config_dir).ids) {
+        if (config::level_of(id) > 1)
+            return complain(output, kFailed,
+                            fmt::format("nothing was changed: {} is of a reseller, and a fleet does not share those; "
+                                        "accepted: only customers/ID.toml",
+                                        config::customer_file(id)));
+    }
     std::set<std::string> mine = edited_files(*here, base);
     if (!invocation.only.empty()) {
         const auto customers = customers_by_file(invocation.config_dir);

@@ -13,6 +13,7 @@
 #include "access/users.h"
 #include "access/users_text.h"
 #include "base/fd.h"
+#include "config/customer_id.h"
 #include "ctl/ask/control_client.h"
 #include "ctl/commands/terminal.h"
 #include "ctl/files/files.h"
@@ -50,24 +51,27 @@ int edit(const Invocation& invocation, Output& output, Change change) {
 // ROLE [ID,ID...] after the name.
 Result<access::Grant> read_grant(const Invocation& invocation) {
     if (invocation.arguments.size() < 3)
-        return fail(ErrorCode::kInvalid, "the role is missing: operator, viewer or customer");
+        return fail(ErrorCode::kInvalid, "the role is missing: operator, viewer, customer or reseller");
     const auto role = access::parse_role(invocation.arguments[2]);
     if (!role) return tl::unexpected<Error>(role.error());
     access::Grant grant{*role, {}};
     std::istringstream ids(invocation.arguments.size() > 3 ? invocation.arguments[3] : "");
     for (std::string id; std::getline(ids, id, ',');) {
-        if (!access::is_user_name(id)) return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is no customer's id", id));
+        if (!config::is_customer_id(id))
+            return fail(ErrorCode::kInvalid, fmt::format("\"{}\" is no customer's id", id));
         grant.customers.push_back(id);
     }
-    if ((grant.role == access::Role::kCustomer) == grant.customers.empty())
-        return fail(ErrorCode::kInvalid, "the role customer, and no other, takes a list of customers: ID,ID");
+    if (access::has_customers(grant.role) == grant.customers.empty())
+        return fail(ErrorCode::kInvalid,
+                    "the role customer takes a list of customers, the role reseller one of resellers, and no other "
+                    "role takes one: ID,ID");
     return grant;
 }
 
 // A grant for a customer that does not exist would show nothing, and later show the next customer with that id.
 Status check_customers(const Invocation& invocation, const access::Grant& grant) {
     for (const std::string& id : grant.customers) {
-        const std::string file = fmt::format("{}/customers/{}.toml", invocation.config_dir, id);
+        const std::string file = fmt::format("{}/{}", invocation.config_dir, config::customer_file(id));
         if (::access(file.c_str(), F_OK) != 0)
             return fail(ErrorCode::kNotFound,
                         fmt::format("there is no customer \"{}\": {}", id, fail_errno(file, errno).value().what));

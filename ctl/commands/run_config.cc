@@ -8,6 +8,8 @@
 #include <system_error>
 
 #include "base/kernel_names.h"
+#include "config/customer_files.h"
+#include "config/customer_id.h"
 #include "config/load.h"
 #include "config/manual.h"
 #include "config/values.h"
@@ -57,10 +59,7 @@ std::string describe_removals(const std::string& run_dir, const std::string& dir
         const std::string name = it->path().filename().string();
         if (name.starts_with(prefix)) gone.insert(name.substr(prefix.size()));
     }
-    for (auto it = std::filesystem::directory_iterator(directory + "/customers", error);
-         !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
-        if (it->path().extension() == ".toml") gone.erase(it->path().stem().string());
-    }
+    for (const std::string& id : config::list_customer_files(directory).ids) gone.erase(id);
     if (gone.empty()) return {};
     return fmt::format(
         "{} customer{} with a stack on this machine ha{} no file: {}; `vpnctl apply --remove` removes {}, unless {} "

@@ -1,11 +1,17 @@
 // customer: add, rm, rename, suspend, resume
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ostream>
+#include <string>
+#include <vector>
 
+#include "config/customer_id.h"
 #include "config/edit/edit.h"
+#include "config/parse.h"
 #include "ctl/commands/change.h"
 #include "ctl/commands/stack_programs.h"
+#include "ctl/files/customer_file.h"
 #include "ctl/runners.h"
 
 namespace warren::ctl {
@@ -21,6 +27,20 @@ std::string new_customer_text(const std::string& id, const ChangeOptions& option
     return out + fmt::format("\n[stack]\naddresses = {}\n", config::toml_strings(options.addresses));
 }
 
+// "; acme has 3 of 20 customers"; "": its reseller may have any number.
+std::string count_text(const std::string& directory, const std::string& id) {
+    const std::string reseller(config::reseller_of(id));
+    if (reseller.empty()) return {};
+    const std::string path = customer_path(directory, reseller);
+    const auto file = read_state(path);
+    if (!file) return {};
+    std::vector<config::Diagnostic> ignored;
+    const auto parsed = config::parse_customer(path, reseller, file->text, ignored);
+    if (!parsed.value.reseller || !parsed.value.reseller->max_customers) return {};
+    return fmt::format("; {} has {} of {} customers", reseller, customers_of_reseller(directory, reseller).size(),
+                       *parsed.value.reseller->max_customers);
+}
+
 int add(const Invocation& invocation, const std::string& id, Output& output) {
     if (invocation.change.addresses.empty())
         return complain(output, kUsage,
@@ -32,34 +52,74 @@ int add(const Invocation& invocation, const std::string& id, Output& output) {
         return new_customer_text(id, invocation.change);
     };
     if (const int status = write_customer(change, invocation, output); status != kDone) return status;
-    output.out << fmt::format("{}/customers/{}.toml is written\n", invocation.config_dir, id);
+    output.out << fmt::format("{}/{} is written{}\n", invocation.config_dir, config::customer_file(id),
+                              count_text(invocation.config_dir, id));
     return apply_change(invocation, "", output);
 }
 
+struct WatchedCustomer {
+    std::string id;
+    WatchedStack stack;
+};
+// The stacks of customers that go with their reseller: what runs in them counts too.
+int watch_stacks(const Invocation& invocation, const std::vector<std::string>& ids, std::vector<WatchedCustomer>& out,
+                 Output& output) {
+    for (const std::string& id : ids) {
+        auto stack = watch_stack(invocation, id);
+        if (!stack || !stack->has_value()) continue;
+        if (const int status = refuse_programs(invocation, **stack, id, output); status != kDone) return status;
+        out.push_back({id, std::move(**stack)});
+    }
+    return kDone;
+}
+
+// Of those that were removed. The exit status.
+int end_all_programs(const std::vector<WatchedCustomer>& all, Output& output) {
+    int out = kDone;
+    for (const WatchedCustomer& each : all) {
+        if (const auto now = stack_number(each.id); now && *now == each.stack.number) continue;  // it is still there
+        if (const int ended = end_programs(each.stack, each.id, output); out == kDone) out = ended;
+    }
+    return out;
+}
+
+std::string some_of(const std::vector<std::string>& ids) {
+    constexpr std::size_t kShown = 5;
+    const auto end = ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), kShown));
+    return fmt::format("{}{}", fmt::join(ids.begin(), end, ", "), ids.size() > kShown ? ", ..." : "");
+}
+
 int remove(const Invocation& invocation, const std::string& id, Output& output) {
-    const auto stack = watch_stack(invocation, id);
+    auto stack = watch_stack(invocation, id);
     if (!stack && stack.error().code != ErrorCode::kInvalid && stack.error().code != ErrorCode::kPermission)
         return complain(output, kFailed, stack.error().what);
-    const bool is_watched = stack && stack->has_value();
-    if (is_watched) {
+    std::vector<WatchedCustomer> watched;
+    if (stack && stack->has_value()) {
         if (const int status = refuse_programs(invocation, **stack, id, output); status != kDone) return status;
+        watched.push_back({id, std::move(**stack)});
     }
-    if (!invocation.remove && !agrees(fmt::format("remove customer {} with its stack and its tunnels", id), output))
+    const std::vector<std::string> below = customers_of_reseller(invocation.config_dir, id);
+    if (const int status = watch_stacks(invocation, below, watched, output); status != kDone) return status;
+    const std::string what = below.empty() ? "its stack and its tunnels"
+                                           : fmt::format("its {} customer{} ({}), their stacks and tunnels",
+                                                         below.size(), below.size() == 1 ? "" : "s", some_of(below));
+    if (!invocation.remove && !agrees(fmt::format("remove customer {} with {}", id, what), output))
         return complain(output, kAnswerIsNo, fmt::format("{} was not removed; --remove says that it shall be", id));
-    if (const int status = remove_customer(id, invocation, output); status != kDone) return status;
+    if (const int status = remove_customer(id, below, invocation, output); status != kDone) return status;
     // The stack first: without its name and its devices there is no way out for what comes up meanwhile, and a change
     // that is refused ends nobody's program.
     const int applied = apply_change(invocation, id, output);
-    if (!is_watched || !invocation.stack.kill) return applied;
-    if (const auto now = stack_number(id); now && *now == (*stack)->number) return applied;  // it was not removed
-    const int ended = end_programs(**stack, id, output);
+    if (!invocation.stack.kill) return applied;
+    const int ended = end_all_programs(watched, output);
     return applied == kDone ? ended : applied;
 }
 
 int rename(const Invocation& invocation, const std::string& id, Output& output) {
-    if (const int status = rename_customer(id, invocation.arguments[2], invocation, output); status != kDone)
-        return status;
-    return apply_change(invocation, "", output);
+    const std::string& to = invocation.arguments[2];
+    if (const int status = rename_customer(id, to, invocation, output); status != kDone) return status;
+    // A reseller may have no peers, and is then not known again by them: its own stack is made anew.
+    const bool is_reseller = !customers_of_reseller(invocation.config_dir, to).empty();
+    return apply_change(invocation, is_reseller ? id : "", output);
 }
 
 int set_state(const Invocation& invocation, const std::string& id, const std::string& state, Output& output) {

@@ -7,6 +7,8 @@
 #include <system_error>
 
 #include "base/printable.h"
+#include "config/customer_files.h"
+#include "config/customer_id.h"
 #include "ctl/ask/program.h"
 #include "ctl/commands/change.h"
 #include "ctl/commands/history.h"
@@ -51,9 +53,8 @@ class Trees {
         return {};
     }
     Status put(const std::string& name, const std::string* before, const std::string* now) {
-        if (before != nullptr) WARREN_TRY(create_file(root_ + "/revision/" + name, *before));
-        if (now != nullptr) WARREN_TRY(create_file(root_ + "/now/" + name, *now));
-        return {};
+        if (before != nullptr) WARREN_TRY(put_one("/revision/", name, *before));
+        return now != nullptr ? put_one("/now/", name, *now) : Status();
     }
     // Without our directory's name.
     [[nodiscard]] Result<std::string> difference() const {
@@ -67,6 +68,13 @@ class Trees {
     }
 
   private:
+    // With the directories of resellers.
+    Status put_one(const std::string& side, const std::string& name, const std::string& text) const {
+        for (auto at = name.find('/'); at != std::string::npos; at = name.find('/', at + 1))
+            WARREN_TRY(ensure_directory(root_ + side + name.substr(0, at), 0700));
+        return create_file(root_ + side + name, text);
+    }
+
     std::string root_;
 };
 
@@ -76,16 +84,13 @@ Result<config::Texts> texts_of_files(const std::string& directory) {
     auto appliance = read_text(directory + "/warren.toml");
     if (!appliance) return tl::unexpected<Error>(appliance.error());
     out.appliance = std::move(*appliance);
-    std::error_code error;
-    for (auto it = std::filesystem::directory_iterator(directory + "/customers", error);
-         !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
-        const std::string name = it->path().filename().string();
-        if (!name.ends_with(".toml") || name.starts_with('.')) continue;
-        auto text = read_text(it->path().string());
+    const config::CustomerFiles files = config::list_customer_files(directory);
+    if (!files.complete) return fail(ErrorCode::kFailed, directory + "/customers cannot be read");
+    for (const std::string& id : files.ids) {
+        auto text = read_text(fmt::format("{}/{}", directory, config::customer_file(id)));
         if (!text) return tl::unexpected<Error>(text.error());
-        out.customers.emplace(name.substr(0, name.size() - 5), std::move(*text));
+        out.customers.emplace(id, std::move(*text));
     }
-    if (error) return fail(ErrorCode::kFailed, directory + "/customers: " + error.message());
     return out;
 }
 
@@ -108,7 +113,7 @@ Result<bool> fill(Trees& trees, const config::Texts& before, const config::Texts
         for (const auto& [id, text] : each->customers) ids.insert(id);
     for (const std::string& id : ids) {
         if (customer.empty() || customer == id)
-            WARREN_TRY(add("customers/" + id + ".toml", find(before, id), find(now, id)));
+            WARREN_TRY(add(config::customer_file(id), find(before, id), find(now, id)));
     }
     return differs;
 }
@@ -193,7 +198,7 @@ int run_show(const Invocation& invocation, Output& output) {
     }
     output.out << fmt::format("# --- warren.toml of revision {}\n{}", number, texts.appliance);
     for (const auto& [id, text] : texts.customers)
-        output.out << fmt::format("\n# --- customers/{}.toml of revision {}\n{}", id, number, text);
+        output.out << fmt::format("\n# --- {} of revision {}\n{}", config::customer_file(id), number, text);
     return kDone;
 }
 

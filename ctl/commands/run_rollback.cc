@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "config/customer_id.h"
 #include "config/load.h"
 #include "ctl/ask/control_client.h"
 #include "ctl/commands/change.h"
@@ -75,8 +76,10 @@ std::vector<std::string> removed_by(const Invocation& invocation, const config::
     const config::Loaded now = config::load(invocation.config_dir);
     for (const config::LoadedCustomer& each : now.customers) {
         const std::string& id = each.value().id;
-        const bool is_meant = invocation.change.customer.empty() || invocation.change.customer == id;
-        if (is_meant && !texts.customers.contains(id)) out.push_back(id);
+        const std::string& customer = invocation.change.customer;
+        const bool is_meant = customer.empty() || customer == id;
+        const bool goes_along = config::is_customer_of(id, customer) && !texts.customers.contains(customer);
+        if (goes_along || (is_meant && !texts.customers.contains(id))) out.push_back(id);
     }
     return out;
 }

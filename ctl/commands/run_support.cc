@@ -11,6 +11,7 @@
 
 #include "access/users.h"
 #include "base/kernel_names.h"
+#include "config/customer_id.h"
 #include "config/parse.h"
 #include "ctl/ask/netns.h"
 #include "ctl/ask/program.h"
@@ -156,8 +157,7 @@ std::string secrets_text(const std::string& config, const std::vector<std::strin
 std::vector<std::string> customers_in(const std::vector<std::string>& files) {
     std::vector<std::string> out;
     for (const std::string& name : files) {
-        const std::string id = name.substr(0, name.rfind('.'));
-        if (name == id + ".toml" && config::is_customer_id(id)) out.push_back(id);
+        if (std::string id = config::customer_of_file("customers/" + name); !id.empty()) out.push_back(std::move(id));
     }
     return out;
 }

@@ -107,7 +107,7 @@ std::optional<std::string> fleet_key_of(std::string_view file) {
 bool is_fleet_key(std::string_view key) {
     const std::string name = file_of_fleet_key(key);
     if (key.size() > kMostKey || !is_backup_name(name) || fleet_key_of(name) != key) return false;
-    if (key.starts_with(kCustomers)) return config::is_customer_id(key.substr(kCustomers.size()));
+    if (key.starts_with(kCustomers)) return config::is_customer_name(key.substr(kCustomers.size()));
     while (true) {
         const std::size_t slash = key.find('/');
         if (!is_part(key.substr(0, slash))) return false;

@@ -6,13 +6,15 @@
 #include <variant>
 
 #include "base/kernel_names.h"
+#include "config/customer_id.h"
 #include "stacks/plan/desired.h"
 
 namespace warren::stacks {
 
 namespace {
 
-constexpr std::string_view kPassing = ".new";  // no customer id has a dot
+constexpr std::string_view kPassing = ".new";
+static_assert(kPassing.substr(1) == config::kReservedName);  // no customer id ends with it
 
 const config::SecretRef& key_of(const config::WireguardListener& listener) {
     return listener.private_key;

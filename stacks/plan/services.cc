@@ -1,5 +1,7 @@
 #include "stacks/plan/services.h"
 
+#include "config/resellers.h"
+
 namespace warren::stacks {
 
 std::string_view name_of(ServiceKind kind) {
@@ -12,7 +14,7 @@ std::string_view program_of(ServiceKind kind) {
 
 std::vector<WantedService> services_of(const config::Customer& customer) {
     std::vector<WantedService> out;
-    if (customer.state != config::CustomerState::kActive) return out;
+    if (customer.state != config::CustomerState::kActive || config::is_suspended(customer)) return out;
     if (customer.dns) {
         std::string addresses;
         for (const IpAddress& each : customer.dns->listen) addresses += to_string(each) + " ";

@@ -229,7 +229,7 @@ void ServiceTable::adopt_left(WallTime wall) {
     for (auto it = std::filesystem::directory_iterator(options_.run_dir + "/services", error);
          !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
         const std::string name = it->path().filename().string();
-        const auto dot = name.find('.');
+        const auto dot = name.rfind('.');
         if (dot == 0 || dot == std::string::npos) continue;
         const std::string kind = name.substr(dot + 1);
         if (kind != name_of(ServiceKind::kDns) && kind != name_of(ServiceKind::kBgp)) continue;

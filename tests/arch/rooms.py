@@ -21,7 +21,7 @@ MAY_INCLUDE = {
     "amend": ["base/", "config/", "clients/", *KEY_TYPES],
     "history": ["base/", "config/", *KEY_TYPES, "crypto/sha.h", "crypto/hmac_sha.h", "crypto/random.h"],
     "ipc": ["base/", *KEY_TYPES, "crypto/sha.h"],
-    "access": ["base/", "config/document.h"],
+    "access": ["base/", "config/document.h", "config/customer_id.h"],
     "auth/chain": ["base/", "crypto/"],
     "auth/table": ["base/", "crypto/", "ipc/auth_messages.h", "ipc/secret.h"],
     "auth": ["base/", "crypto/", "ipc/auth_messages.h", "ipc/channel.h", "ipc/child.h", "auth/"],
@@ -187,7 +187,7 @@ PURE = {
     # secretstream draws its header; a sealed text its keys; an authority keys and serial numbers
     "crypto": ["random", "legacy_provider", "passphrase_box", "sealed_text", "authority"],
     "auth/eap": ["tls", "tls_session"],  # OpenSSL's TLS draws randomness and reads the clock
-    "config": ["load", "file_reader"],
+    "config": ["load", "file_reader", "customer_files"],
     "clients": [],
     "history": ["disk", "store", "write_back"],
     "vpnd/packet": [],

@@ -224,7 +224,7 @@ class Symbols(unittest.TestCase):
                        "sealed_text": "", "authority": "", "aead": ""},
             "history": {"disk": "", "store": "", "write_back": "", "revisions": ""},
             "eap": {"tls": "", "tls_session": ""},
-            "config": {"load": "", "file_reader": "", "parse": ""},
+            "config": {"load": "", "file_reader": "", "customer_files": "", "parse": ""},
             "wireguard": {"engine": ""},
             "dataplane": {"fib": ""},
             "stacks_plan": {"desired": "", "plan": ""},

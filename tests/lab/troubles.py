@@ -36,7 +36,7 @@ class Scene:
         return json.loads(done.stdout)["findings"]
 
     def get(self, path):
-        return self.page.view(f"/api/v1/{path}", token=self.token)
+        return self.page.ask(f"/api/v1/{path}", token=self.token).json()
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,11 @@ def _toml(value):
     return json.dumps(value)  # JSON strings, numbers, booleans and lists of them are valid TOML
 
 
+def customer_file(id_):
+    """That of acme.north is customers/acme/north.toml."""
+    return f"customers/{id_.replace('.', '/')}.toml"
+
+
 def _policy(table, keys):
     """[firewall] or [nat]; a list of tables in it is one [[...]] each."""
     if keys is None:
@@ -119,6 +124,7 @@ class Customer:
     private_key: str = ""
     max_handshake_rate: int = 0  # 0: none
     ipsec: connection.Ipsec = None
+    reseller: dict = None  # keys of [reseller]; {}: with their defaults
 
     def text(self):
         mtu = min(self.mtu, connection.LARGEST_MTU) if self.ipsec else self.mtu
@@ -137,6 +143,8 @@ class Customer:
             lines += ["", f"[traffic.emulate.{direction}]"] + [f"{key} = {_toml(value)}" for key, value in keys.items()]
         if self.handoff:
             lines += ["", "[handoff]"] + [f"{key} = {_toml(value)}" for key, value in self.handoff.items()]
+        if self.reseller is not None:
+            lines += ["", "[reseller]"] + [f"{key} = {_toml(value)}" for key, value in self.reseller.items()]
         if self.clients:
             lines += ["", "[clients]"] + [f"{key} = {_toml(value)}" for key, value in self.clients.items()]
         lines += _policy("firewall", self.firewall) + _policy("nat", self.nat)
@@ -199,12 +207,15 @@ class Warren:
             self._put("secrets/uplink-before", self.previous_key.private + "\n")
         for customer in self.customers.values():
             self.write_customer(customer)
-        for file in os.listdir(f"{self.config}/customers"):
-            if file.removesuffix(".toml") not in self.customers:
-                os.unlink(f"{self.config}/customers/{file}")
+        top = f"{self.config}/customers"
+        for folder, _, files in os.walk(top):
+            for file in files:
+                path = f"{folder}/{file}"
+                if path[len(top) + 1:].removesuffix(".toml").replace("/", ".") not in self.customers:
+                    os.unlink(path)
 
     def write_customer(self, customer):
-        self._put(f"customers/{customer.id}.toml", customer.text(), 0o644)
+        self._put(customer_file(customer.id), customer.text(), 0o644)
         if customer.listen_port:
             self._put(f"secrets/{customer.id}/listener", customer.private_key + "\n")
         for peer in customer.peers:
@@ -235,7 +246,7 @@ class Warren:
         except netlab.LabError:
             for customer in customers:
                 del self.customers[customer.id]
-                os.unlink(f"{self.config}/customers/{customer.id}.toml")
+                os.unlink(f"{self.config}/{customer_file(customer.id)}")
             self.ctl("apply", "--remove", check=False)
             raise
 
@@ -243,7 +254,7 @@ class Warren:
         """Removes customers, without a question or a grace for their stacks."""
         for id_ in ids:
             del self.customers[id_]
-            os.unlink(f"{self.config}/customers/{id_}.toml")
+            os.unlink(f"{self.config}/{customer_file(id_)}")
         return self.ctl("apply", "--remove")
 
     def apply(self, check=True):

@@ -16,7 +16,8 @@ namespace warren::vpnd {
 
 namespace {
 
-constexpr std::uint16_t kMinMtu = 576;  // RFC 791: every host takes 576 octets
+constexpr std::size_t kMostGroupsAbove = 8;  // more than config/ has levels
+constexpr std::uint16_t kMinMtu = 576;       // RFC 791: every host takes 576 octets
 
 Status invalid(std::string what) {
     return fail(ErrorCode::kInvalid, std::move(what));
@@ -245,6 +246,11 @@ Status CustomerSet::check_customer(const NewCustomer& customer) const {
     const ipc::CustomerSettings& settings = customer.put.settings;
     if (settings.id.empty()) return invalid("a customer has no id");
     if (settings.share == 0) return invalid(fmt::format("customer {}: a share of 0", settings.id));
+    if (settings.groups.size() > kMostGroupsAbove)
+        return invalid(fmt::format("customer {}: {} groups of shares", settings.id, settings.groups.size()));
+    if (std::any_of(settings.groups.begin(), settings.groups.end(),
+                    [](const ipc::ShareGroup& group) { return group.share == 0; }))
+        return invalid(fmt::format("customer {}: a group with a share of 0", settings.id));
     if (settings.mtu < kMinMtu)
         return invalid(fmt::format("customer {}: mtu {} is below {}", settings.id, settings.mtu, kMinMtu));
     const auto held = customers_.find(settings.id);

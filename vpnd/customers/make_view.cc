@@ -92,6 +92,7 @@ std::unique_ptr<const dataplane::CustomerView> make_view(const HeldCustomer& cus
     view->rate_down = limit.rate_down;
     view->is_blocked = limit.is_blocked;
     view->share = customer.settings.share;
+    for (const ipc::ShareGroup& group : settings.groups) view->groups.push_back({group.id, group.share});
     view->emulate_up = line_of(settings.emulate_up);
     view->emulate_down = line_of(settings.emulate_down);
     if (customer.settings.suspended) return view;

@@ -11,6 +11,7 @@
 #include "base/lpm.h"
 #include "base/time.h"
 #include "vpnd/packet/prefix_map.h"
+#include "vpnd/turns/share_group.h"
 #include "vpnd/turns/test_line.h"
 
 namespace warren::dataplane {
@@ -38,19 +39,20 @@ struct CustomerView {
     std::uint64_t life = 0;  // tells it from another customer that has the index before or after it
     std::string id;          // for reports only
     bool suspended = false;
-    std::uint16_t mtu = 1420;       // of vpn0
-    std::vector<Prefix> addresses;  // of the stack: sources of ICMP errors into it
-    std::uint64_t rate_up = 0;      // bits per second into the stack, 0 = no limit
-    std::uint64_t rate_down = 0;    // and out of it
-    std::uint32_t share = 1;        // weight against other customers
-    bool is_blocked = false;        // its quota is spent: no packet passes
-    LineSettings emulate_up;        // of a test link: into the stack
-    LineSettings emulate_down;      // and out of it
-    std::vector<PeerLimit> limits;  // of the peers that have one
-    std::vector<PeerMaps> maps;     // likewise; allowed_ips has the networks as the stack sees them
-    std::vector<PeerIndex> peers;   // its enabled peers whose sessions are this worker's
-    Lpm<PeerIndex> allowed_ips;     // over all peers, also other workers': inbound source check and outbound FIB
-    Duration park_after{};          // without a packet it needs no TUN after so long; 0: it always does
+    std::uint16_t mtu = 1420;        // of vpn0
+    std::vector<Prefix> addresses;   // of the stack: sources of ICMP errors into it
+    std::uint64_t rate_up = 0;       // bits per second into the stack, 0 = no limit
+    std::uint64_t rate_down = 0;     // and out of it
+    std::uint32_t share = 1;         // weight against other customers
+    std::vector<ShareGroup> groups;  // the outermost first, each within the one before; its share counts in the last
+    bool is_blocked = false;         // its quota is spent: no packet passes
+    LineSettings emulate_up;         // of a test link: into the stack
+    LineSettings emulate_down;       // and out of it
+    std::vector<PeerLimit> limits;   // of the peers that have one
+    std::vector<PeerMaps> maps;      // likewise; allowed_ips has the networks as the stack sees them
+    std::vector<PeerIndex> peers;    // its enabled peers whose sessions are this worker's
+    Lpm<PeerIndex> allowed_ips;      // over all peers, also other workers': inbound source check and outbound FIB
+    Duration park_after{};           // without a packet it needs no TUN after so long; 0: it always does
     std::unordered_map<PeerIndex, std::uint32_t> elsewhere;  // its enabled peers of other workers, and whose they are
 };
 

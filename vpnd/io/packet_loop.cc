@@ -150,7 +150,7 @@ void PacketLoop::swap_customer(SwapCustomer command) {
     const CustomerIndex index = command.view->index;
     if (index.value >= tuns_.size()) tuns_.resize(index.value + std::size_t{1});
     if (index.value >= lanes_.size()) lanes_.resize(index.value + std::size_t{1});
-    scheduler_.set_share(index, command.view->share);
+    scheduler_.set_share(index, command.view->share, command.view->groups);
     const bool has_new_tun = command.tun != nullptr;
     if (has_new_tun) set_tun(*command.view, std::move(command.tun));
     note_parking(*command.view, has_new_tun);
@@ -228,15 +228,15 @@ void PacketLoop::write_to_tuns() {
             hold(write);
             continue;
         }
-        lane(write.customer).used_at = now_;
-        write_to(tun, write);
+        if (write_to(tun, write)) lane(write.customer).used_at = now_;
     }
 }
 
-void PacketLoop::write_to(Tun* tun, const dataplane::TunWrite& write) {
+bool PacketLoop::write_to(Tun* tun, const dataplane::TunWrite& write) {
     const Written written = tun == nullptr ? Written::kNo : tun->write(write, out_.pieces);
     if (written == Written::kNo) pipeline_.count_drop(write.customer, DropReason::kTunWriteFailed, write.packets);
     if (written == Written::kNotWhole) write_apart(*tun, write);
+    return written != Written::kNo;
 }
 
 // The packets that a super-packet was joined of, as they were (vpnd/dataplane/coalesce.h). Those that come later are

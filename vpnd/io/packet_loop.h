@@ -121,7 +121,8 @@ class PacketLoop {
     void deliver(std::span<const dataplane::Train> trains);
     void write_to_tuns();
     // Null: it has none.
-    void write_to(Tun* tun, const dataplane::TunWrite& write);
+    // False: it is dropped, and counted.
+    bool write_to(Tun* tun, const dataplane::TunWrite& write);
     void write_apart(Tun& tun, const dataplane::TunWrite& write);
     void publish_events(std::span<const dataplane::Train> trains);
 

@@ -20,6 +20,11 @@ void PacketLoop::note_parking(const dataplane::CustomerView& customer, bool has_
     its.park_after = customer.park_after;
     const bool has_tun = find_tun(customer.index) != nullptr;
     if (has_new_tun) its.used_at = now_;
+    // What was let in before is not delivered to who may have nothing any more.
+    if (customer.suspended || customer.is_blocked) {
+        for (const dataplane::ParkedPackets::Packet& packet : parked_.take(customer.index))
+            pipeline_.count_drop(customer.index, DropReason::kStackParked, packet.packets);
+    }
     its.is_parked = !has_tun && (its.is_parked || its.park_after > Duration::zero());
     if (has_tun && its.park_after > Duration::zero()) {
         may_park_.insert(customer.index);
@@ -67,7 +72,7 @@ void PacketLoop::deliver_held(CustomerIndex customer) {
         write.header = packet.header;
         write.first.bytes = packet.bytes;
         write.packets = packet.packets;
-        write_to(tun, write);
+        (void)write_to(tun, write);
     }
 }
 

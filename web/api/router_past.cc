@@ -4,6 +4,7 @@
 
 #include "web/api/query.h"
 #include "web/api/router.h"
+#include "web/api/views.h"
 
 namespace warren::web {
 
@@ -38,7 +39,7 @@ std::vector<std::string> Router::customers_of(const Viewer& viewer, const std::s
     if (!customer.empty()) {
         add(customer);
     } else {
-        for (const std::string& id : viewer.grant.customers) add(id);
+        for (const std::string& id : customers_seen_by(viewer, census_)) add(id);
     }
     return out;
 }

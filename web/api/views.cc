@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 
 #include "base/drop_reason.h"
 #include "base/utc_text.h"
@@ -126,9 +127,7 @@ std::vector<const CustomerEntry*> visible(const Census& census, const Viewer& vi
         for (const auto& [id, customer] : census.customers()) out.push_back(&customer);
         return out;
     }
-    for (const std::string& id : viewer.grant.customers) {
-        if (const CustomerEntry* customer = census.find(id)) out.push_back(customer);
-    }
+    for (const std::string& id : customers_seen_by(viewer, census)) out.push_back(census.find(id));
     return out;
 }
 
@@ -307,6 +306,19 @@ Json tunnels_of(const Census& census, Instant now) {
 }
 
 }  // namespace
+
+std::vector<std::string> customers_seen_by(const Viewer& viewer, const Census& census) {
+    std::vector<std::string> out;
+    if (viewer.grant.role == access::Role::kCustomer) {
+        std::copy_if(viewer.grant.customers.begin(), viewer.grant.customers.end(), std::back_inserter(out),
+                     [&](const std::string& id) { return census.find(id) != nullptr; });
+        return out;
+    }
+    for (const auto& [id, customer] : census.customers()) {
+        if (viewer.may_see(id)) out.push_back(id);
+    }
+    return out;
+}
 
 std::vector<health::Finding> findings_of(const Census& census, const SystemFacts& facts, const Viewer& viewer,
                                          Now now) {

@@ -33,6 +33,9 @@ struct PageOf {
 // "2026-11-23T06:55:10Z"
 [[nodiscard]] std::string iso_time(WallTime at);
 
+// Ids of those that there are; of all for who sees all.
+[[nodiscard]] std::vector<std::string> customers_seen_by(const Viewer& viewer, const Census& census);
+
 // What needs a person, as far as the viewer may know it.
 [[nodiscard]] std::vector<health::Finding> findings_of(const Census& census, const SystemFacts& facts,
                                                        const Viewer& viewer, Now now);

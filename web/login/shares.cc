@@ -6,7 +6,7 @@ std::optional<Shares::Place> Shares::take(const Viewer& viewer) {
     const access::Role role = viewer.grant.role;
     if (size() >= limits_.total) return std::nullopt;
     if (role != access::Role::kOperator && count_others() >= limits_.others) return std::nullopt;
-    if (role == access::Role::kCustomer && count(role) >= limits_.customers) return std::nullopt;
+    if (access::has_customers(role) && count_customers() >= limits_.customers) return std::nullopt;
     Place::Key key{role, part_of(viewer)};
     std::size_t& used = by_part_[key];
     if (used >= limits_.each) return std::nullopt;

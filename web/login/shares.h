@@ -19,8 +19,8 @@ class Shares {
     struct Limits {
         std::size_t total;
         std::size_t each;       // for one user or token; those of a customer share one
-        std::size_t customers;  // for the role customer in all
-        std::size_t others;     // for the roles customer and viewer together; the rest is reserved for operators
+        std::size_t customers;  // for the roles customer and reseller in all
+        std::size_t others;     // for all roles but operator together; the rest is reserved for operators
     };
 
     explicit Shares(Limits limits) : limits_(limits) {}
@@ -54,8 +54,9 @@ class Shares {
 
   private:
     [[nodiscard]] std::size_t count(access::Role role) const { return by_role_.at(static_cast<std::size_t>(role)); }
-    [[nodiscard]] std::size_t count_others() const {
-        return count(access::Role::kViewer) + count(access::Role::kCustomer);
+    [[nodiscard]] std::size_t count_others() const { return count(access::Role::kViewer) + count_customers(); }
+    [[nodiscard]] std::size_t count_customers() const {
+        return count(access::Role::kCustomer) + count(access::Role::kReseller);
     }
     void release(const Place::Key& key);
 

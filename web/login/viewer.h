@@ -18,11 +18,12 @@ struct Viewer {
     std::optional<WallTime> idle_expires;
     std::string ticket{};  // for changes; "": they are locked
 
-    [[nodiscard]] bool sees_all() const { return grant.role != access::Role::kCustomer; }
+    [[nodiscard]] bool sees_all() const { return !access::has_customers(grant.role); }
     [[nodiscard]] bool may_see(std::string_view customer) const;
 };
 
-// Whose part of a shared resource a viewer uses: "user NAME", "token NAME"; all logins of a customer share one part.
+// Whose part of a shared resource a viewer uses: "user NAME", "token NAME"; all logins of a customer share one part,
+// and those of a reseller.
 [[nodiscard]] std::string part_of(const Viewer& viewer);
 
 }  // namespace warren::web

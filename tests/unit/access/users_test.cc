@@ -136,3 +136,23 @@ TEST_CASE("tokens are long, different and fit for a header") {
     CHECK(a.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == std::string::npos);
     CHECK(sha256_hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");  // FIPS 180-2 B.1
 }
+
+TEST_CASE("a reseller's users see its customers at every level, and nobody else's") {
+    const auto users = parse_users(
+        user_with("name = \"r\"\nrole = \"reseller\"\ncustomers = [\"acme\"]\npassword = \"" + kHash + "\"\n"));
+    REQUIRE(users);
+    const Grant& grant = users->find_user("r")->grant;
+    CHECK(grant == Grant{Role::kReseller, {"acme"}});
+    for (const char* own : {"acme.north", "acme.north.lab"}) CHECK(grant.covers(own));
+    for (const char* other : {"acme", "", "globex", "globex.north", "acme-lab", "acmex.north", "north", "acm.north"})
+        CHECK_FALSE(grant.covers(other));
+    const Grant customer{Role::kCustomer, {"acme"}};
+    CHECK(customer.covers("acme"));
+    CHECK_FALSE(customer.covers("acme.north"));  // its own customers are a reseller's matter
+    CHECK(Grant{Role::kViewer, {}}.covers("anybody"));
+    CHECK_FALSE(problem_of(user_with("name = \"r\"\nrole = \"reseller\"\npassword = \"" + kHash + "\"\n")).empty());
+    // What is written is read again.
+    const auto added = with_user(kFile, {"ben", {Role::kReseller, {"acme"}}, kHash});
+    REQUIRE(added);
+    CHECK(parse_users(*added)->find_user("ben")->grant == Grant{Role::kReseller, {"acme"}});
+}

@@ -339,6 +339,34 @@ TEST_CASE("a customer is added and removed") {
     CHECK(config.write({"customer", "rm", "globex", "--remove"}).status == kFailed);
 }
 
+TEST_CASE("a reseller is renamed where nothing is in the way and none of its customers would be lost") {
+    const Config config;
+    const std::string stack = "schema = 1\nname = \"R\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n";
+    for (const char* id : {"one", "two"}) {
+        fs::create_directories(config.directory + "/customers/" + id);
+        config.put(fmt::format("customers/{}.toml", id), stack + "[reseller]\n");
+        config.put(fmt::format("customers/{}/north.toml", id), stack);
+    }
+    const auto refused = [&](const std::string& to, const std::string& why) {
+        const auto before = config.all();
+        const auto ran = config.write({"customer", "rename", "one", to});
+        CHECK(ran.status == kFailed);
+        CHECK(ran.err.find(why) != std::string::npos);
+        CHECK(config.all() == before);
+    };
+    refused("acme", "acme.toml is there already");
+    refused("two", "two.toml is there already");
+    fs::create_directories(config.directory + "/customers/three");
+    refused("three", "customers/three is there already");
+    // Under another id nothing is known of what it was before its error.
+    config.put("customers/one/south.toml", "typo = 1\n");
+    refused("four", "four.south has errors");
+    config.put("customers/one/south.toml", stack);
+    CHECK(config.write({"customer", "rename", "one", "four"}).status == kDone);
+    CHECK(config.text("customers/four/south.toml") == stack);
+    CHECK_FALSE(fs::exists(config.directory + "/customers/one"));
+}
+
 TEST_CASE("without stackd a change is written, and that it is not applied is said") {
     const Config config;
     const auto ran = config.run({"peer", "disable", "acme", "graz"});

@@ -259,7 +259,7 @@ TEST_CASE("an empty fleet.base is damaged, and none is none") {
 TEST_CASE("a name of a fleet's file leads nowhere else") {
     for (const char* key : {"appliance", "users", "customers/acme", "secrets/acme/a.psk", "certs/Ca_1.pem"})
         CHECK(is_fleet_key(key));
-    for (const char* key : {"", "customers/acme/x", "customers/Acme", "secrets/.x.swp", "secrets/a~", "certs/a.new",
-                            "certs/../x", "other", "secrets/", "appliance/x"})
+    for (const char* key : {"", "customers/acme/x", "customers/acme.x", "customers/Acme", "secrets/.x.swp",
+                            "secrets/a~", "certs/a.new", "certs/../x", "other", "secrets/", "appliance/x"})
         CHECK_FALSE(is_fleet_key(key));
 }

@@ -71,6 +71,29 @@ TEST_CASE("an error in the middle says where the copies are, and the same order 
     CHECK(fs::exists(place.directory + "/warren.toml.kept"));
 }
 
+TEST_CASE("customers of resellers are written back and removed, with directories that are gone") {
+    const Place place;
+    place.put("warren.toml", "base");
+    place.put("customers/acme.toml", "base");
+    fs::create_directories(place.directory + "/customers/globex");
+    place.put("customers/globex/x.toml", "stranger");
+    const config::Texts texts{"base", {{"acme", "base"}, {"acme.north", "north"}, {"acme.north.lab", "lab"}}};
+    const WriteOrder order{place.directory, &texts, "", [](std::string_view) { return true; }, "kept"};
+    const auto done = write_back(order);
+    REQUIRE(done);
+    CHECK(done->written == std::vector<std::string>{place.directory + "/customers/acme/north.toml",
+                                                    place.directory + "/customers/acme/north/lab.toml"});
+    CHECK(done->removed == std::vector<std::string>{place.directory + "/customers/globex/x.toml"});
+    std::ifstream lab(place.directory + "/customers/acme/north/lab.toml");
+    CHECK(std::string(std::istreambuf_iterator<char>(lab), {}) == "lab");
+    // Not through somebody's link.
+    fs::remove_all(place.directory + "/customers/acme");
+    fs::create_directories(place.root + "/elsewhere");
+    fs::create_symlink(place.root + "/elsewhere", place.directory + "/customers/acme");
+    CHECK_FALSE(write_back(order));
+    CHECK(fs::is_empty(place.root + "/elsewhere"));
+}
+
 TEST_CASE("what could not be written back is found out before it has to be") {
     const Place place;
     place.put("warren.toml", "mine");

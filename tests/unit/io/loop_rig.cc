@@ -136,6 +136,7 @@ std::unique_ptr<dataplane::CustomerView> LoopRig::view_of(std::uint32_t customer
     view->id = "customer-" + std::to_string(customer);
     view->life = at(customer).life;
     view->share = share;
+    view->groups = groups_;
     view->rate_up = view->rate_down = rate_;
     view->emulate_down = down_;
     view->park_after = park_after_;

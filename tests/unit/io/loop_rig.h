@@ -47,6 +47,8 @@ class LoopRig {
     void put(std::uint32_t customer, std::uint32_t share = 1, bool has_session = true);
     // Of the customers that are put from now on, bits a second each way; 0: none.
     void set_rate(std::uint64_t rate) { rate_ = rate; }
+    // They divide one share with each other.
+    void set_groups(std::vector<dataplane::ShareGroup> groups) { groups_ = std::move(groups); }
     // They are test links: what happens to packets out of the stack.
     void set_line(const dataplane::LineSettings& down) { down_ = down; }
     // What their TUNs take.
@@ -146,6 +148,7 @@ class LoopRig {
     std::vector<Served> served_;
     bool records_ = true;
     std::uint64_t rate_ = 0;
+    std::vector<dataplane::ShareGroup> groups_;
     dataplane::LineSettings down_;
     Duration park_after_{};
     bool has_tun_ = true;

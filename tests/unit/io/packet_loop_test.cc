@@ -117,6 +117,29 @@ TEST_CASE("full TUNs are emptied by share, in turns that are short") {
     for (const std::uint32_t customer : {0U, 1U}) CHECK(rig.sent(customer) == first_numbers(kPackets));
 }
 
+TEST_CASE("full TUNs of a reseller's customers are emptied in its turns, whatever their number") {
+    LoopRig rig;
+    constexpr std::size_t kPackets = 8'000;
+    rig.put(0);
+    rig.set_groups({{"acme", 1}});
+    for (const std::uint32_t customer : {1U, 2U, 3U, 4U}) rig.put(customer);
+    rig.run();
+    for (const std::uint32_t customer : {0U, 1U, 2U, 3U, 4U}) {
+        rig.set_cost(customer, microseconds(3));
+        rig.transmit(customer, kPackets);
+    }
+    rig.rounds_until([&] { return rig.served(0) > kPackets / 2; });
+    for (const std::uint32_t customer : {1U, 2U, 3U, 4U}) {
+        const double ratio = static_cast<double>(rig.served(0)) / static_cast<double>(rig.served(customer));
+        CHECK(ratio > 3.5);
+        CHECK(ratio < 4.5);
+    }
+    // One that is gone leaves the rest of its turns to the others.
+    rig.drop(1);
+    rig.run();
+    for (const std::uint32_t customer : {0U, 2U, 3U, 4U}) CHECK(rig.sent(customer) == first_numbers(kPackets));
+}
+
 TEST_CASE("a flood leaves the packets of others alone: none is lost and none waits long, in both directions") {
     LoopRig rig;
     for (const std::uint32_t customer : {0U, 1U}) {

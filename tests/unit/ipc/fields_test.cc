@@ -92,6 +92,7 @@ TEST_CASE("every member of a message is in its list of fields") {
     check_list<DescriptorRole>();
     check_list<LinkEmulation>();
     check_list<PrefixMap>();
+    check_list<ShareGroup>();
     check_list<CustomerSettings>();
     check_list<PeerSettings>();
     check_list<WireguardListener>();

@@ -7,6 +7,12 @@ namespace warren::stacks {
 
 namespace {
 
+std::string groups_of(const ipc::CustomerSettings& settings) {
+    std::string out;
+    for (const ipc::ShareGroup& group : settings.groups) out += " of " + group.id + " " + std::to_string(group.share);
+    return out;
+}
+
 std::string line_of(const ipc::ConfigMessage& message, std::size_t descriptors) {
     const std::string brought = descriptors == 0 ? "" : " +" + std::to_string(descriptors) + " descriptors";
     if (const auto* begin = std::get_if<ipc::Begin>(&message)) return begin->full ? "begin full" : "begin";
@@ -14,8 +20,8 @@ std::string line_of(const ipc::ConfigMessage& message, std::size_t descriptors) 
         return to_string(put->id) + " " + std::to_string(put->port) + (put->roles.empty() ? "" : " with sockets") +
                brought;
     if (const auto* put = std::get_if<ipc::PutCustomer>(&message))
-        return "customer " + put->settings.id + (put->settings.suspended ? " suspended" : "") +
-               (put->has_tun ? " with tun" : "") + brought +
+        return "customer " + put->settings.id + groups_of(put->settings) +
+               (put->settings.suspended ? " suspended" : "") + (put->has_tun ? " with tun" : "") + brought +
                (put->ipsec ? ", " + std::to_string(put->connection_count) + " connections" : "");
     if (const auto* put = std::get_if<ipc::PutTunnel>(&message)) return "tunnel of " + put->customer + brought;
     if (const auto* put = std::get_if<ipc::PutConnection>(&message)) return "connection " + put->settings.name;

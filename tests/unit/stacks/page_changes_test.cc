@@ -519,3 +519,79 @@ TEST_CASE_FIXTURE(Room, "changes are bounded: all users of a customer share a pa
     now = now + PageChanges::kCustomerPrice;
     CHECK(change(ticket, WebAction::kDisablePeer).verdict == WebVerdict::kDone);
 }
+
+namespace {
+
+// Resellers acme and globex, each with a customer `north`, and a user of acme's.
+struct Market : Room {
+    Market() {
+        for (const char* id : {"acme", "globex"}) {
+            fs::create_directories(directory + "/customers/" + id);
+            const std::string caps = id == std::string("acme") ? "max_peers = 2\n" : "";
+            put("customers/" + std::string(id) + ".toml",
+                "schema = 1\nname = \"R\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n[reseller]\n" + caps);
+        }
+        put("customers/acme/north.toml", customer_text(kKey));
+        put("customers/globex/north.toml", customer_text(kOther));
+        const std::string hash = *access::hash_password(kPassword);
+        users += "[[user]]\nname = \"res\"\nrole = \"reseller\"\ncustomers = [\"acme\"]\npassword = \"" + hash + "\"\n";
+        put("users.toml", users);
+        apply();
+        ticket = unlock("res").ticket;
+    }
+    [[nodiscard]] std::string text_of(const std::string& path) const {
+        std::ifstream in(directory + "/customers/" + path);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+    std::string ticket;
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Market, "a reseller's user changes its customers and nobody else's") {
+    const std::vector<std::string> others{"acme", "globex", "globex.north", "north", "acme.unknown.x", "acm.north"};
+    for (const std::string& other : others) {
+        for (const WebAction action :
+             {WebAction::kSuspend, WebAction::kResume, WebAction::kDisablePeer, WebAction::kEnablePeer}) {
+            CAPTURE(other);
+            CHECK(change(ticket, action, other).verdict != WebVerdict::kDone);
+        }
+        CHECK(add(ticket, "phone", kServer, other).verdict != WebVerdict::kDone);
+    }
+    // The same for another's and for none.
+    CHECK(change(ticket, WebAction::kSuspend, "globex.north").text == change(ticket, WebAction::kSuspend, "no").text);
+    CHECK(origins.empty());
+    pending = 5;
+    for (const WebAction action : {WebAction::kConfirm, WebAction::kGoBack})
+        CHECK(change(ticket, action, "acme.north").verdict == WebVerdict::kForbidden);
+    pending = 0;
+    CHECK(change(ticket, WebAction::kSuspend, "acme.north").verdict == WebVerdict::kDone);
+    CHECK(in_force.find("acme.north")->customer.state == config::CustomerState::kSuspended);
+    CHECK(in_force.find("globex.north")->customer.state == config::CustomerState::kActive);
+    CHECK(text_of("acme/north.toml").find("suspended") != std::string::npos);
+    CHECK(text_of("globex/north.toml").find("suspended") == std::string::npos);
+    CHECK(change(ticket, WebAction::kResume, "acme.north").verdict == WebVerdict::kDone);
+    CHECK(change(ticket, WebAction::kDisablePeer, "acme.north").verdict == WebVerdict::kDone);
+    CHECK(change(ticket, WebAction::kEnablePeer, "acme.north").verdict == WebVerdict::kDone);
+}
+
+TEST_CASE_FIXTURE(Market, "a reseller's user stays within the reseller's bounds, and its users share a part") {
+    const std::string keys[] = {"GUGWqGUvgIi1iDTlHtLlJ1Cxs2rgYYLtnvRLbSU7VXA=",
+                                "Xv9Ly9JrJcV5FkJv0nqX1jY0mO0S6vN3hXQ9mHhJ0Gw="};
+    CHECK(add(ticket, "one", keys[0], "acme.north").verdict == WebVerdict::kDone);
+    const auto refused = add(ticket, "two", keys[1], "acme.north");
+    CHECK(refused.verdict == WebVerdict::kConflict);
+    CHECK(in_force.find("acme.north")->customer.peers.size() == 2);
+    int done = 1;
+    for (int i = 0; i < 30; ++i)
+        done += change(ticket, i % 2 == 0 ? WebAction::kSuspend : WebAction::kResume, "acme.north").verdict ==
+                        WebVerdict::kDone
+                    ? 1
+                    : 0;
+    CHECK(done < PageChanges::kBurst + 1);
+    CHECK(change(ticket, WebAction::kSuspend, "acme.north").verdict == WebVerdict::kBusy);
+    // Others' parts are their own.
+    const std::string own = unlock("own").ticket;
+    CHECK(change(unlock("ada").ticket, WebAction::kSuspend, "acme.north").verdict == WebVerdict::kDone);
+    CHECK_FALSE(own.empty());
+}

@@ -58,7 +58,9 @@ TEST_CASE("a packet wakes a stack, and whoever is not there or never parked is n
     hear(room, ipc::NeedTunnel{"globex"});
     CHECK_FALSE(room.has_stack("nobody"));
     room.apply();
-    CHECK(joined(room.received()) == joined(Lines{"tunnel of acme +1 descriptors", "begin", "commit"}));
+    // globex gets the one that it has, in case vpnd has lost it.
+    CHECK(joined(room.received()) ==
+          joined(Lines{"tunnel of acme +1 descriptors", "tunnel of globex +1 descriptors", "begin", "commit"}));
 }
 
 TEST_CASE("a stack that no packet needs goes, and comes back") {

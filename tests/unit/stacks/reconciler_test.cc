@@ -37,6 +37,49 @@ TEST_CASE("the first generation puts everything, the next ones only what changed
     CHECK(room.has_stack("globex"));
 }
 
+TEST_CASE("a reseller that is suspended suspends its customers, and divides one share with them") {
+    Room room;
+    std::filesystem::create_directories(room.directory_ + "/customers/acme");
+    const auto reseller = [&](const std::string& more) {
+        room.write("customers/acme.toml",
+                   "schema = 1\nname = \"R\"\n" + more + "[stack]\naddresses = [\"10.0.0.1/24\"]\n[reseller]\n");
+    };
+    reseller("");
+    room.write("customers/acme/north.toml",
+               "schema = 1\nname = \"N\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n[[wireguard.peer]]\nname = "
+               "\"site\"\npublic_key = \"" +
+                   std::string(42, 'A') + "E=\"\nallowed_ips = [\"10.43.0.0/16\"]\n");
+    room.write_customer("plain", 'B');
+    room.adopt();
+    REQUIRE(room.apply().exit_status == 0);
+    CHECK(joined(room.received()) ==
+          joined(Lines{"begin", "listener '' 51820", "customer acme of acme 1 with tun +1 descriptors",
+                       "customer acme.north of acme 1 with tun +1 descriptors", "peer site",
+                       "customer plain with tun +1 descriptors", "peer plain-site", "commit"}));
+    CHECK(room.has_stack("acme.north"));
+    reseller("state = \"suspended\"\n");
+    room.apply();
+    CHECK(joined(room.received()) == joined(Lines{"begin", "customer acme of acme 1 suspended",
+                                                  "customer acme.north of acme 1 suspended", "peer site", "commit"}));
+    CHECK(room.has_stack("acme.north"));
+    reseller("");
+    room.apply();
+    CHECK(joined(room.received()) ==
+          joined(Lines{"begin", "customer acme of acme 1", "customer acme.north of acme 1", "peer site", "commit"}));
+    // It may be removed by name with its customers, and others may not go along.
+    std::filesystem::remove(room.directory_ + "/customers/acme.toml");
+    CHECK(room.apply(Reconciler::Removals::kAsk).exit_status == 1);
+    CHECK(room.has_stack("acme.north"));
+    (void)room.received();
+    std::filesystem::remove_all(room.directory_ + "/customers/acme");
+    const Report removed = room.apply(Reconciler::Removals::kAsk, {}, "acme");
+    CHECK(removed.accepted);
+    CHECK(joined(room.received()) ==
+          joined(Lines{"begin", "remove customer acme", "remove customer acme.north", "commit"}));
+    CHECK(room.reconciler.current().find("plain") != nullptr);
+    CHECK(room.reconciler.current().find("acme.north") == nullptr);
+}
+
 TEST_CASE("a long list of prefixes goes in several messages, and only when it changed") {
     const auto prefixes = [](std::size_t count) {
         std::string text;

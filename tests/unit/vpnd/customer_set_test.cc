@@ -216,6 +216,7 @@ TEST_CASE("mtu, addresses, rates and share make a new view and leave the engine 
     }
     SUBCASE("share") {
         changed.put.settings.share = 3;
+        changed.put.settings.groups = {{"acme", 2}};
     }
     const ipc::CustomerSettings wanted = changed.put.settings;
     const Changes changes = accept(set, Draft(2).customer(std::move(changed)));
@@ -223,6 +224,8 @@ TEST_CASE("mtu, addresses, rates and share make a new view and leave the engine 
     CHECK(changes.swap_views[0].view->rate_up == wanted.rate_up);
     CHECK(changes.swap_views[0].view->rate_down == wanted.rate_down);
     CHECK(changes.swap_views[0].view->share == wanted.share);
+    CHECK(changes.swap_views[0].view->groups.size() == wanted.groups.size());
+    for (const auto& group : changes.swap_views[0].view->groups) CHECK(group == dataplane::ShareGroup{"acme", 2});
     CHECK_FALSE(changes.swap_views[0].tun.valid());
     CHECK(changes.put_peers.empty());
     CHECK(changes.remove_peers.empty());
@@ -236,6 +239,7 @@ TEST_CASE("a change of any setting of a customer makes a new view, whatever sett
         CustomerSet set = two_customers();
         auto changed = test::new_customer("acme", peers({10, 11}), "", false);
         test::change_field(changed.put.settings, i);
+        for (auto& group : changed.put.settings.groups) group.id = "reseller";  // one without a name is refused
         CHECK_FALSE(accept(set, Draft(2).customer(std::move(changed))).swap_views.empty());
     }
 }
@@ -410,9 +414,10 @@ TEST_CASE("what is wrong is refused whole") {
     SUBCASE("a key twice among new customers") {
         refuse(set, Draft(2).customer("a", peers({30})).customer("b", peers({30})));
     }
-    SUBCASE("a share of nothing, with which it would never be served") {
+    for (const bool of_group : {false, true}) {
         auto customer = test::new_customer("acme", peers({10, 11}), "", false);
-        customer.put.settings.share = 0;
+        if (of_group) customer.put.settings.groups = {{"acme", 0}};
+        if (!of_group) customer.put.settings.share = 0;  // it would never be served
         refuse(set, Draft(2).customer(std::move(customer)));
     }
     SUBCASE("a prefix twice in one customer") {

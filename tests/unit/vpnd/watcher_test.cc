@@ -115,6 +115,7 @@ TEST_CASE("a change of any setting is told to who watches") {
         INFO("customer's field ", i);
         ipc::CustomerSettings changed = plain();
         test::change_field(changed, i);
+        for (auto& group : changed.groups) group.id = "reseller";  // one without a name is refused
         check_told(changed, peer_at(2, 0));
     }
     // Not the queue, as there is one, not how the prefixes come, and not where another node saw it.

@@ -30,6 +30,7 @@ struct Room {
         users.users.push_back({"ada", {access::Role::kOperator, {}}, "hash"});
         users.users.push_back({"vic", {access::Role::kViewer, {}}, "hash"});
         users.users.push_back({"own", {access::Role::kCustomer, {"acme"}}, "hash"});
+        users.users.push_back({"res", {access::Role::kReseller, {"acme"}}, "hash"});
         users.tokens.push_back({"robot", {access::Role::kOperator, {}}, access::sha256_hex("robot")});
         gate.set_users(users);
         facts.changing.allowed = true;
@@ -188,4 +189,16 @@ TEST_CASE_FIXTURE(Room, "an answer becomes a reply; a ticket unlocks this sessio
     // stackd has forgotten the ticket.
     CHECK(answered(WebVerdict::kLocked) == 423);
     CHECK(status(kPaths[0], ada) == 423);
+}
+
+TEST_CASE_FIXTURE(Room, "a reseller asks for changes of its customers, and of nobody else's") {
+    const std::string res = unlocked("res");
+    CHECK(change("/customers/acme.north/suspend", res).customer == "acme.north");
+    CHECK(change("/customers/acme.north/peers/p/enable", res).peer == "p");
+    for (const char* other : {"acme", "globex", "globex.north", "acmex.north", "north"}) {
+        CAPTURE(other);
+        CHECK(status("/customers/" + std::string(other) + "/suspend", res) == 404);
+    }
+    // Nor does a customer's user reach those below it.
+    CHECK(status("/customers/acme.north/suspend", unlocked("own")) == 404);
 }

@@ -47,6 +47,7 @@ struct Fixture {
         add("operator", {access::Role::kOperator, {}});
         add("viewer", {access::Role::kViewer, {}});
         add("customer", {access::Role::kCustomer, {"acme", "gone"}});
+        add("reseller", {access::Role::kReseller, {"acme"}});
         gate.set_users(users);
         facts.certificate = CertificateFacts{"AA", "CN=pop", {}, {}, true, {"pop-1", "*.vpn.example.net"}};
         census.apply_snapshot(kNow, round_of({"acme", "globex"}));
@@ -526,6 +527,27 @@ TEST_CASE_FIXTURE(Fixture, "one login cannot take all streams; an ended stream m
     CHECK(std::holds_alternative<Stream>(open("operator")));
     held.clear();
     CHECK(std::holds_alternative<Stream>(open("customer")));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a reseller sees its customers, and of others what nobody would see") {
+    census.apply_snapshot(kNow, round_of({"acme", "acme.lab.x", "acme.north", "acmex.north", "globex.north", "north"}));
+    CHECK(contains(get("/api/v1/customers/acme.north", "reseller").body, "\"acme.north\""));
+    CHECK(get("/api/v1/customers/acme.lab.x", "reseller").status == 200);
+    const Reply unknown = get("/api/v1/customers/unknown", "reseller");
+    for (const char* other : {"acme", "acmex.north", "globex.north", "north"}) {
+        CAPTURE(other);
+        CHECK(same(get("/api/v1/customers/" + std::string(other), "reseller"), unknown));
+    }
+    const std::string list = get("/api/v1/customers", "reseller").body;
+    CHECK(contains(list, "\"total\":2"));
+    for (const char* other : {"\"acme\"", "acmex", "globex", "\"north\""}) CHECK_FALSE(contains(list, other));
+    const std::string metrics = get("/metrics", "reseller").body;
+    CHECK(contains(metrics, "acme.north"));
+    for (const char* other : {"\"acme\"", "acmex", "globex", "\"north\""}) CHECK_FALSE(contains(metrics, other));
+    CHECK(get("/api/v1/system", "reseller").status == 404);
+    CHECK(get("/api/v1/events?customer=globex.north", "reseller").status == 404);
+    CHECK(contains(get("/api/v1/overview", "reseller").body, "\"total\":2"));
+    CHECK(contains(get("/api/v1/session", "reseller").body, "\"role\":\"reseller\""));
 }
 
 TEST_CASE_FIXTURE(Fixture, "only a valid credential makes a client known") {

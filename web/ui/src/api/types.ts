@@ -24,9 +24,9 @@ export interface Login {
 export interface Session {
   /** The name of the user or the token in users.toml. */
   user: string;
-  /** operator: everything. viewer: everything but users_file. customer: only its customers. */
-  role: "operator" | "viewer" | "customer";
-  /** The customers that this login may see; null: all. */
+  /** operator: all. viewer: all but users_file. customer, reseller: their customers. */
+  role: "operator" | "viewer" | "customer" | "reseller";
+  /** The customers that this login may see, of the role reseller whose customers; null: all. */
   customers: string[] | null;
   /** How the client authenticated. */
   kind: "cookie" | "token";

@@ -27,7 +27,7 @@ import { RatePair } from "../parts/rates";
 import { RecentChanges } from "../parts/recent_changes";
 import { Refused } from "../parts/refused";
 import { connectionHref, peerHref } from "../router";
-import { isOperator, mayChange } from "../state/changes";
+import { mayChange, mayManage } from "../state/changes";
 import { onDelta, setSubject } from "../state/live";
 import { overview } from "../state/overview";
 import { pace } from "../state/pace";
@@ -191,7 +191,7 @@ function Changes({ data, reload }: { data: CustomerDetail; reload: () => void })
           {countText(data.peers.total)} of {countText(data.max_peers)} devices
         </span>
       )}
-      {isOperator.value && data.state !== "suspended" && (
+      {mayManage.value && data.state !== "suspended" && (
         <ChangeButton
           work={() => api.suspend(data.id)}
           done={reload}
@@ -200,7 +200,7 @@ function Changes({ data, reload }: { data: CustomerDetail; reload: () => void })
           Suspend
         </ChangeButton>
       )}
-      {isOperator.value && data.state === "suspended" && (
+      {mayManage.value && data.state === "suspended" && (
         <ChangeButton work={() => api.resume(data.id)} done={reload}>
           Resume
         </ChangeButton>
@@ -297,7 +297,7 @@ function Stack({ data, now, reload }: { data: CustomerDetail; now: StackNow | un
             {data.disabled_peers.map((name) => (
               <span key={name} class="block">
                 {name} <DescriptionOf name={name} data={data} />
-                {mayChange.value && isOperator.value && (
+                {mayChange.value && mayManage.value && (
                   <ChangeButton label={`Enable ${name}`} work={() => api.enable(data.id, name)} done={reload}>
                     Enable
                   </ChangeButton>

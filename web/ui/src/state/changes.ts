@@ -6,6 +6,8 @@ import { access, session } from "./session";
 
 export const mayChange = computed(() => session.value?.may_change === true);
 export const isOperator = computed(() => session.value?.role === "operator");
+/** A reseller suspends its customers, and enables their devices. */
+export const mayManage = computed(() => isOperator.value || session.value?.role === "reseller");
 
 /** While the password is asked for: what goes on then. */
 export const asking = signal<((unlocked: boolean) => void) | undefined>(undefined);

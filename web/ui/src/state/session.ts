@@ -17,7 +17,9 @@ export const session = computed(() =>
   access.value.kind === "in" || access.value.kind === "ended" ? access.value.session : undefined,
 );
 /** Whether this login sees the whole appliance, or only its own customers. */
-export const seesAll = computed(() => session.value !== undefined && session.value.role !== "customer");
+export const seesAll = computed(
+  () => session.value !== undefined && session.value.role !== "customer" && session.value.role !== "reseller",
+);
 
 export async function findSession(): Promise<void> {
   try {
