@@ -76,6 +76,8 @@ def check_code(root):
         shipped = rooms.room_of(path) not in rooms.OPEN_ROOMS
         for call in FORBIDDEN_CALLS.findall(text) if shipped else []:
             yield f"{path}: nobody calls {call}()"
+        if path != "base/check.h" and "__FILE__" in text:
+            yield f"{path}: a compiler's cache gives __FILE__ the path of another copy; use WARREN_SOURCE_DIR"
         if rooms.room_of(path) in ("vpnd/wireguard", "vpnd/ike", "vpnd/dataplane") and "reinterpret_cast" in text:
             yield f"{path}: packets are read with ByteReader, not with reinterpret_cast"
 

@@ -154,6 +154,9 @@ class HouseRules(FakeTree):
         fine = 'void f() { a.rand(); my::system(1); snprintf(x, 1, "system(1)"); }  // system(1)\n'
         self.assertEqual(list(house_rules.violations(self.tree({"ctl/a.cc": fine}))), [])
 
+    def test_paths_from_a_compilers_cache(self):
+        self.assert_sees(house_rules.violations, {"tests/unit/a.cc": "auto p = path(__FILE__);\n"}, "WARREN_SOURCE_DIR")
+
     def test_rulers_that_a_formatter_broke(self):
         broken = "int a;\n    // --- peers\n    // -------------\n"
         self.assert_sees(house_rules.violations, {"base/ip.cc": broken}, "base/ip.cc:3", "ruler")

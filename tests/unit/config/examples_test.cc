@@ -8,7 +8,7 @@ using namespace warren;
 
 namespace {
 
-const std::filesystem::path kExamples = std::filesystem::path(__FILE__).parent_path() / "../../../config/examples";
+const std::filesystem::path kExamples = WARREN_SOURCE_DIR "/config/examples";
 
 }  // namespace
 

@@ -15,7 +15,7 @@ using namespace warren::config;
 
 namespace {
 
-const std::filesystem::path kGolden = std::filesystem::path(__FILE__).parent_path() / "golden";
+const std::filesystem::path kGolden = WARREN_SOURCE_DIR "/tests/unit/config/golden";
 
 std::string read(const std::filesystem::path& file) {
     std::ifstream in(file, std::ios::binary);

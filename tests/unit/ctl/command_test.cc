@@ -24,7 +24,7 @@ using samples::vpnctl;
 
 namespace {
 
-const std::string kExamples = (std::filesystem::path(__FILE__).parent_path() / "../../../config/examples").string();
+const std::string kExamples = WARREN_SOURCE_DIR "/config/examples";
 
 samples::Ran ask_vpnd(std::vector<std::string> arguments) {
     const FakeDaemon daemon("snapshot.sock",

@@ -517,7 +517,7 @@ TEST_CASE_FIXTURE(Page, "docs/metrics.md has the metrics that are written, and n
         }
         return out;
     };
-    const auto file = std::filesystem::path(__FILE__).parent_path() / "../../../docs/metrics.md";
+    const std::filesystem::path file = WARREN_SOURCE_DIR "/docs/metrics.md";
     std::ifstream stream(file);
     std::stringstream page;
     page << stream.rdbuf();

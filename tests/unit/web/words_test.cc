@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-const std::filesystem::path kFile = std::filesystem::path(__FILE__).parent_path() / "../../../web/ui/mock/words.json";
+const std::filesystem::path kFile = WARREN_SOURCE_DIR "/web/ui/mock/words.json";
 constexpr Instant kNow{1'000'000'000'000'000};
 
 std::string replaced(std::string text, const std::string& part, const std::string& by) {
