@@ -11,10 +11,7 @@
 namespace warren::crypto {
 
 struct FreeOpenssl {
-    void operator()(EVP_MD* md) const { ::EVP_MD_free(md); }
     void operator()(EVP_MD_CTX* context) const { ::EVP_MD_CTX_free(context); }
-    void operator()(EVP_MAC* mac) const { ::EVP_MAC_free(mac); }
-    void operator()(EVP_MAC_CTX* context) const { ::EVP_MAC_CTX_free(context); }
     void operator()(EVP_CIPHER_CTX* context) const { ::EVP_CIPHER_CTX_free(context); }
     void operator()(BIGNUM* number) const { ::BN_clear_free(number); }
     void operator()(BN_CTX* context) const { ::BN_CTX_free(context); }
