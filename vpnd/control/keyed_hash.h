@@ -7,8 +7,8 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/ip.h"
-#include "crypto/blake2s.h"
 #include "crypto/random.h"
+#include "crypto/short_hash.h"
 
 namespace warren::control {
 
@@ -17,9 +17,7 @@ class KeyedHash {
   public:
     explicit KeyedHash(crypto::RandomSource& random) { random.fill(key_); }
 
-    [[nodiscard]] std::uint64_t of(Bytes data) const {
-        return load_le<std::uint64_t>(crypto::blake2s_mac(key_, {data}).data());
-    }
+    [[nodiscard]] std::uint64_t of(Bytes data) const { return crypto::short_hash(key_, data); }
 
     // As the hash function of a standard table.
     std::size_t operator()(const IpAddress& address) const { return of(address.bytes()); }
@@ -30,7 +28,7 @@ class KeyedHash {
     }
 
   private:
-    std::array<std::uint8_t, 16> key_{};
+    crypto::ShortHashKey key_{};
 };
 
 }  // namespace warren::control

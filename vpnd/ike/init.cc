@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "crypto/blake2s.h"
+#include "crypto/short_hash.h"
 #include "vpnd/ike/engine_state.h"
 #include "vpnd/ike/nat_detection.h"
 #include "vpnd/ike/signature_hashes.h"
@@ -31,13 +31,14 @@ std::vector<std::uint8_t> new_nonce(crypto::RandomSource& random) {
 // --- as responder --------------------------------------------------------------------------------
 
 std::array<std::uint8_t, 16> Engine::State::init_key_of(const control::Arrival& arrival, Bytes bytes) const {
-    std::array<std::uint8_t, 4> ports{};
-    store_be(ports.data(), arrival.from.port);
-    store_be(ports.data() + 2, arrival.to_port);
-    const auto mac = crypto::blake2s_mac(init_hash_key, {arrival.from.address.bytes(), ports, bytes});
-    std::array<std::uint8_t, 16> out{};
-    std::copy_n(mac.begin(), out.size(), out.begin());
-    return out;
+    std::array<std::uint8_t, 36> all{};
+    const auto address = arrival.from.address.bytes();
+    const auto message = crypto::short_hash_128(init_hash_key, bytes);
+    std::copy(address.begin(), address.end(), all.begin());
+    store_be(all.data() + 16, arrival.from.port);
+    store_be(all.data() + 18, arrival.to_port);
+    std::copy(message.begin(), message.end(), all.begin() + 20);
+    return crypto::short_hash_128(init_hash_key, all);
 }
 
 void Engine::State::handle_init_request(Call& call, const control::Arrival& arrival, const Header& header,
