@@ -10,8 +10,8 @@ void Parking::end_patience(Instant now) {
 
 void Parking::note_need(CustomerIndex customer, Instant now) {
     end_patience(now);
-    if (asked_.contains(customer) || !waiting_.insert(customer).second) return;
-    needs_.push_back(customer);
+    if (asked_.contains(customer)) return;
+    if (waiting_.insert_or_assign(customer, now).second) needs_.push_back(customer);
 }
 
 void Parking::note_idle(CustomerIndex customer, Instant now) {
@@ -30,12 +30,16 @@ void Parking::forget(CustomerIndex customer) {
 
 std::optional<CustomerIndex> Parking::next_need(Instant now) {
     end_patience(now);
-    if (needs_.empty() || asked_.size() >= kMostAsked) return std::nullopt;
-    const CustomerIndex customer = needs_.front();
-    needs_.pop_front();
-    waiting_.erase(customer);
-    asked_[customer] = now;
-    return customer;
+    while (!needs_.empty() && asked_.size() < kMostAsked) {
+        const CustomerIndex customer = needs_.front();
+        needs_.pop_front();
+        const Instant said = waiting_.at(customer);
+        waiting_.erase(customer);
+        if (now - said >= kPatience) continue;  // no packet waits for it any more
+        asked_[customer] = now;
+        return customer;
+    }
+    return std::nullopt;
 }
 
 std::optional<CustomerIndex> Parking::next_idle(Instant now) {

@@ -6,7 +6,6 @@
 #include <deque>
 #include <optional>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "base/ids.h"
 #include "base/time.h"
@@ -22,7 +21,8 @@ class Parking {
     static constexpr Duration kIdleHolds = std::chrono::seconds(5);    // two of what a data worker says
     static constexpr Duration kBetweenLeaves = std::chrono::milliseconds(20);
 
-    // A packet waits for its stack.
+    // A packet waits for its stack. Said again and again while packets come; what was not for kPatience is asked no
+    // more: the packet is gone.
     void note_need(CustomerIndex customer, Instant now);
     // No packet needs its stack. Said again and again while that holds; what was not for kIdleHolds holds no more.
     void note_idle(CustomerIndex customer, Instant now);
@@ -44,8 +44,8 @@ class Parking {
     void end_patience(Instant now);
 
     std::deque<CustomerIndex> needs_;
-    std::unordered_set<CustomerIndex> waiting_;         // those of needs_
-    std::unordered_map<CustomerIndex, Instant> asked_;  // when
+    std::unordered_map<CustomerIndex, Instant> waiting_;  // those of needs_, and when that was said last
+    std::unordered_map<CustomerIndex, Instant> asked_;    // when
     std::deque<CustomerIndex> idle_;
     std::unordered_map<CustomerIndex, Instant> idling_;  // those of idle_, and when that was said last
     Instant next_leave_ = kLongAgo;

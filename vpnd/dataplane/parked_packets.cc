@@ -29,11 +29,15 @@ void ParkedPackets::push(CustomerIndex customer, Packet packet, std::vector<Drop
         dropped.push_back({customer, packet.packets});
         return;
     }
-    next_deadline_ = std::min(next_deadline_, packet.since + kLongest);
+    note_deadline(packet.since);
     Waiting& its = waiting_[customer];
     its.packets.push_back(std::move(packet));
     its.bytes += needed;
     bytes_ += needed;
+}
+
+void ParkedPackets::note_deadline(Instant since) {
+    next_deadline_ = std::min(next_deadline_, std::max(since + kLongest, not_before_));
 }
 
 std::vector<ParkedPackets::Packet> ParkedPackets::take(CustomerIndex customer) {
@@ -47,7 +51,9 @@ std::vector<ParkedPackets::Packet> ParkedPackets::take(CustomerIndex customer) {
 }
 
 void ParkedPackets::expire(Instant now, std::vector<Dropped>& dropped) {
+    if (now < next_deadline_) return;
     next_deadline_ = kNever;
+    not_before_ = now + kBetweenExpiries;
     for (auto at = waiting_.begin(); at != waiting_.end();) {
         Waiting& its = at->second;
         const auto is_old = [now](const Packet& packet) { return now - packet.since >= kLongest; };
@@ -60,7 +66,7 @@ void ParkedPackets::expire(Instant now, std::vector<Dropped>& dropped) {
         }
         if (old > 0) dropped.push_back({at->first, old});
         its.packets.erase(its.packets.begin(), kept);
-        if (!its.packets.empty()) next_deadline_ = std::min(next_deadline_, its.packets.front().since + kLongest);
+        if (!its.packets.empty()) note_deadline(its.packets.front().since);
         // It may have given its packets to others; it is asked for again with the next one.
         at = its.packets.empty() ? waiting_.erase(at) : std::next(at);
     }

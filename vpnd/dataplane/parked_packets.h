@@ -24,6 +24,7 @@ class ParkedPackets {
     static constexpr std::size_t kOverhead = 64;  // what a packet takes beside its bytes
     static constexpr Duration kLongest = std::chrono::seconds(5);
     static constexpr Duration kAskEvery = std::chrono::seconds(1);
+    static constexpr Duration kBetweenExpiries = std::chrono::milliseconds(100);  // each one looks at all customers
 
     struct Packet {
         std::array<std::uint8_t, kOffloadHeaderSize> header{};
@@ -40,11 +41,11 @@ class ParkedPackets {
     void push(CustomerIndex customer, Packet packet, std::vector<Dropped>& dropped);
     // In the order in which they came.
     [[nodiscard]] std::vector<Packet> take(CustomerIndex customer);
-    // Those that have waited for kLongest.
+    // Those that have waited for kLongest. Does nothing before next_deadline().
     void expire(Instant now, std::vector<Dropped>& dropped);
     // Whether somebody is to be told now that the customer's stack is missing: at most once in kAskEvery.
     [[nodiscard]] bool asks(CustomerIndex customer, Instant now);
-    // When the next ones expire, at the earliest.
+    // When the next ones expire, up to kBetweenExpiries later.
     [[nodiscard]] Instant next_deadline() const { return next_deadline_; }
 
     [[nodiscard]] std::size_t bytes() const { return bytes_; }
@@ -57,12 +58,14 @@ class ParkedPackets {
         Instant asked = kLongAgo;
     };
     [[nodiscard]] static std::size_t cost(const Packet& packet) { return packet.bytes.size() + kOverhead; }
+    void note_deadline(Instant since);
     // Takes room from whoever has most, as long as that is more than `mine`. False: there is none to take.
     [[nodiscard]] bool make_room(std::size_t needed, std::size_t mine, std::vector<Dropped>& dropped);
 
     std::unordered_map<CustomerIndex, Waiting> waiting_;
     std::size_t bytes_ = 0;
     Instant next_deadline_ = kNever;
+    Instant not_before_ = kLongAgo;  // when all may be looked at again
 };
 
 }  // namespace warren::dataplane

@@ -94,11 +94,7 @@ void PacketLoop::look_at_parked() {
     park_look_at_ = now_ + kLookEvery;
     for (const CustomerIndex customer : may_park_) {
         Lane& its = lane(customer);
-        const Instant idle_at = its.used_at + its.park_after;
-        if (now_ < idle_at) {
-            park_look_at_ = std::min(park_look_at_, idle_at);
-            continue;
-        }
+        if (now_ < its.used_at + its.park_after) continue;
         mailbox_.publish(TunIdle{customer});
         its.used_at = now_ - its.park_after + std::min(its.park_after, kSayAgain);
     }

@@ -99,6 +99,26 @@ TEST_CASE("what waits too long goes, and is counted") {
     CHECK(parked.bytes() == 0);
 }
 
+TEST_CASE("packets that expire one after the other cost one look at all of them, not one each") {
+    ParkedPackets parked;
+    Dropped dropped;
+    constexpr std::uint32_t kCount = 1'000;
+    for (std::uint32_t i = 0; i < kCount; ++i)
+        parked.push({i}, packet(40, 0, kBegin + std::chrono::milliseconds(i)), dropped);
+    std::size_t looks = 0;
+    for (Instant at = parked.next_deadline(); at != kNever; at = parked.next_deadline()) {
+        parked.expire(at, dropped);
+        ++looks;
+        REQUIRE(looks <= 11);
+        // None waits longer than that.
+        CHECK(dropped.size() >=
+              std::min<std::size_t>(kCount, static_cast<std::size_t>((at - kBegin - ParkedPackets::kLongest) /
+                                                                     std::chrono::milliseconds(1))));
+    }
+    CHECK(dropped.size() == kCount);
+    CHECK(parked.bytes() == 0);
+}
+
 TEST_CASE("a stack is asked for with the first packet, and again only after a while") {
     ParkedPackets parked;
     Dropped dropped;

@@ -101,6 +101,26 @@ TEST_CASE("a stack is idle when no packet went in or out for its time, and not b
     CHECK(is_idle_after(std::chrono::seconds(10)));  // nobody closed it
 }
 
+TEST_CASE("idle customers are looked for once a second, however many become idle one after the other") {
+    LoopRig rig;
+    rig.set_park_after(kAfter, true);
+    rig.put(0);
+    rig.put(1);
+    rig.run();
+    const Duration apart = std::chrono::milliseconds(300);
+    rig.advance(apart);
+    rig.receive(1, 1);
+    rig.run();
+    const auto idle_after = [&](Duration time) {
+        rig.advance(time);
+        rig.round();
+        return told<TunIdle>(rig.take_events());
+    };
+    CHECK(idle_after(kAfter - apart) == std::vector<CustomerIndex>{{0}});
+    CHECK(idle_after(apart).empty());
+    CHECK(idle_after(std::chrono::seconds(1) - apart) == std::vector<CustomerIndex>{{1}});
+}
+
 TEST_CASE("a closed TUN is told of, and the next packet waits for another") {
     LoopRig rig;
     rig.set_park_after(kAfter, true);

@@ -33,8 +33,24 @@ TEST_CASE("no more stacks are asked for than stackd may owe, in the order of the
     parking.note_given({5});
     CHECK(parking.next_need(kBegin) == CustomerIndex{Parking::kMostAsked});
     CHECK(parking.next_need(kBegin) == std::nullopt);
-    // What is not answered counts no more, and those that wait have their turn.
+    // What is not answered counts no more, and those of which packets still wait have their turn.
+    for (std::uint32_t i = 0; i < 100; ++i) parking.note_need({i}, kBegin + Parking::kPatience - Duration(1));
     CHECK(parking.next_need(kBegin + Parking::kPatience) == CustomerIndex{Parking::kMostAsked + 1});
+}
+
+TEST_CASE("after an outage of stackd only those are asked for of which packets still wait") {
+    Parking parking;
+    for (std::uint32_t i = 0; i < 100; ++i) parking.note_need({i}, kBegin);
+    const Instant later = kBegin + Parking::kPatience;
+    parking.note_need({70}, later - Duration(1));
+    parking.note_need({200}, later);
+    CHECK(parking.next_need(later) == CustomerIndex{70});
+    CHECK(parking.next_need(later) == CustomerIndex{200});
+    CHECK(parking.next_need(later) == std::nullopt);
+    CHECK(parking.next_deadline() == kNever);
+    // A packet that comes after that is asked for again.
+    parking.note_need({3}, later);
+    CHECK(parking.next_need(later) == CustomerIndex{3});
 }
 
 TEST_CASE("a customer whose idleness is not said again keeps its stack, however long the line was") {
