@@ -231,10 +231,12 @@ bool Reconciler::record_outcome(const config::AcceptedCustomer& accepted, const 
         add_text(report, Kind::kNote, id, "refused: " + outcome.error().what);
         round.failed = true;
         const config::AcceptedCustomer* const before = current_.find(id);
-        if (before != nullptr && is_parked(before->customer)) unsound_.erase(id);  // it stays without a stack
-        if (before != nullptr && !is_parked(before->customer)) {
+        const bool stays_parked = round.parked.contains(id);
+        if (stays_parked) unsound_.erase(id);
+        if (before != nullptr && !stays_parked) {
             const auto back = stacks_.bring_up(before->customer);
             if (back && back->has_new_tunnel) view_.forget_tunnel(id);
+            if (!back && !stacks_.has_tunnel(id)) standing_.insert(id);  // it is not parked: it is to be mended
             if (!back)
                 add_text(report, Kind::kIncomplete, id,
                          back.error().what + "; the stack is not as configured, and Warren retries");
@@ -296,8 +298,11 @@ bool Reconciler::bring_up_stacks(Round& round, Report& report) {
         const auto some = std::span(turn).subspan(begin, std::min(kStacksAtOnce, turn.size() - begin));
         std::vector<const config::Customer*> customers;
         for (const auto& accepted : some) {
+            const std::string& id = accepted->customer.id;
             customers.push_back(&accepted->customer);
-            round.checked.insert(accepted->customer.id);
+            round.checked.insert(id);
+            const config::AcceptedCustomer* const before = current_.find(id);
+            if (before != nullptr && is_parked(before->customer)) round.parked.insert(id);
         }
         const auto outcomes = stacks_.bring_up(customers);
         for (std::size_t i = 0; i < some.size(); ++i) {
@@ -316,7 +321,8 @@ Status Reconciler::deliver(VpndLink& link, const config::Generation& next, const
     options_.tell_secrets(link, next, false);
     Status delivered = view_.deliver(
         link, {number_, next, listeners, sockets_, stacks_, options_.numbers, present, full, before_commit, seen_,
-               [this](const config::Customer& customer) { return is_parked(customer); }});
+               // One that waits for its repair keeps its tunnels meanwhile, as one that is parked.
+               [](const config::Customer& customer) { return config::is_parkable(customer); }});
     if (delivered) {
         seen_.clear();
         options_.tell_secrets(link, next, true);
@@ -359,15 +365,21 @@ void Reconciler::roll_back(const Round& round) {
     for (const std::string& id : round.created) {
         const config::AcceptedCustomer* const before = current_.find(id);
         const bool was_parked = before != nullptr && config::is_parkable(before->customer) && view_.is_parked(id);
-        if (before == nullptr || was_parked) (void)stacks_.take_down(id);
+        if (before != nullptr && !was_parked) continue;
+        if (stacks_.take_down(id) || before == nullptr) continue;
+        standing_.insert(id);  // a part of it is there
+        patrol_.hurry(id);
     }
     for (const auto& accepted : round.next.customers) {
         if (!is_changed(*accepted)) continue;
         const config::AcceptedCustomer* before = current_.find(accepted->customer.id);
         if (before == nullptr || is_parked(before->customer)) continue;
-        if (const auto back = stacks_.bring_up(before->customer); !back)
-            log(LogLevel::kError, "roll_back_failed",
-                {{"customer", accepted->customer.id}, {"reason", back.error().what}});
+        const auto back = stacks_.bring_up(before->customer);
+        if (back) continue;
+        log(LogLevel::kError, "roll_back_failed", {{"customer", accepted->customer.id}, {"reason", back.error().what}});
+        if (stacks_.has_tunnel(accepted->customer.id)) continue;
+        standing_.insert(accepted->customer.id);  // it is not parked: it is to be mended
+        patrol_.hurry(accepted->customer.id);
     }
 }
 
@@ -434,7 +446,7 @@ void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     // A stack that stays for a while after its customer left is not waited for.
     std::erase_if(incomplete_, [this](const auto& each) { return current_.find(each.first) == nullptr; });
     last_good_ = std::move(round.last_good);
-    note_changes(round.checked);  // those that were not checked are queued already
+    (void)note_changes(round.checked);  // those that were not checked are queued already
     close_unused_listeners();
     report.accepted = true;
     // A removed stack may have returned a device that another one waits for.
@@ -444,6 +456,7 @@ void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
         log(LogLevel::kWarn, "stack_degraded", {{"customer", id}, {"reason", problem}});
         round.failed = true;
     }
+    if (report_unwoken(report)) round.failed = true;
     report.exit_status = round.failed ? kFailed : (round.invalid ? kAnswerIsNo : 0);
     report.summary = "generation " + std::to_string(number_) + ": " + counted(current_.customers.size(), "customer");
     if (has_patrol())
@@ -472,6 +485,7 @@ Report Reconciler::apply(VpndLink& link, Removals removals, Instant now, const s
     round.removed = removed;
     round.now = now;
     carry_out(link, round, report);
+    pass_missed_tunnels(link);
     const std::vector<ipc::ControlText> before = std::exchange(problems_, {});
     std::copy_if(report.texts.begin(), report.texts.end(), std::back_inserter(problems_),
                  [](const ipc::ControlText& text) {
@@ -486,29 +500,6 @@ Report Reconciler::apply(VpndLink& link, Removals removals, Instant now, const s
     update_pending_workers();
     update_last_good();
     return report;
-}
-
-// Nothing was applied, so what lacked something still does.
-void Reconciler::keep_incomplete(const std::vector<ipc::ControlText>& before) {
-    std::set<std::string> told;
-    for (const ipc::ControlText& text : problems_) {
-        if (text.kind == Kind::kIncomplete) told.insert(text.customer);
-    }
-    std::copy_if(before.begin(), before.end(), std::back_inserter(problems_), [&told](const ipc::ControlText& text) {
-        return text.kind == Kind::kIncomplete && !told.contains(text.customer);
-    });
-}
-
-void Reconciler::update_unserved() {
-    std::erase_if(problems_, [](const ipc::ControlText& text) { return text.kind == Kind::kUnserved; });
-    std::map<std::string, std::string> reasons;
-    for (const ipc::ControlText& text : problems_) reasons.try_emplace(text.customer, first_line(text.text));
-    for (const std::string& id : present_) {
-        // An adopted vpnd may serve a customer whose file has errors since.
-        if (current_.find(id) != nullptr || view_.has_customer(id)) continue;
-        const auto reason = reasons.find(id);
-        problems_.push_back({Kind::kUnserved, id, reason == reasons.end() ? "its file has errors" : reason->second});
-    }
 }
 
 void Reconciler::carry_out(VpndLink& link, Round& round, Report& report) {

@@ -161,10 +161,13 @@ class Reconciler {
     [[nodiscard]] bool has_parked_work(const VpndLink& link) const;
     // Customers that got a stack by wake(), or lost it by serve_parked(), since the last call.
     [[nodiscard]] std::vector<std::string> take_moved() { return std::exchange(moved_, {}); }
+    [[nodiscard]] bool has_moved() const { return !moved_.empty(); }
     // Readable when somebody changed a stack; -1: that is never notified.
     [[nodiscard]] int changes_fd() const { return stacks_.changes_fd(); }
     // Queues the stacks in which something changed before all others.
-    void note_changes() { note_changes({}); }
+    void note_changes() {
+        if (note_changes({})) begin_patrol();
+    }
 
     // A rename of customers is not finished: a stack may have another one's name.
     [[nodiscard]] bool has_names_in_doubt() const { return stacks_.has_names_in_doubt(); }
@@ -215,6 +218,7 @@ class Reconciler {
         bool failed = false;                      // something could not be done
         bool invalid = false;                     // some file has errors
         std::unordered_set<std::string> checked;  // customers whose stacks were looked at
+        std::set<std::string> parked;             // those of them that were parked before
         std::set<std::string> departing;          // customers without a file whose stacks stay for now
         bool keeps_stacks = false;                // of customers that are unknown: nobody was asked about them
         std::string last_good;                    // why not the files are used, as problems() says it; "": they are
@@ -233,8 +237,8 @@ class Reconciler {
         Duration pause{};    // before the next check
     };
 
-    // Except those of `ours`, which we changed.
-    void note_changes(const std::unordered_set<std::string>& ours);
+    // Except those of `ours`, which we changed. True: notices were lost, so that any stack may have changed.
+    [[nodiscard]] bool note_changes(const std::unordered_set<std::string>& ours);
     void carry_out(VpndLink& link, Round& round, Report& report);
     [[nodiscard]] bool load(Round& round, Report& report);
     // What `round.source` says, and every customer that has a file.
@@ -292,8 +296,14 @@ class Reconciler {
     void find_standing(const config::Generation& next);
     [[nodiscard]] Status pass_tunnel(VpndLink& link, const std::string& customer);
     void give_tunnel(VpndLink& link, const std::string& customer);
-    [[nodiscard]] bool is_parked_or_unknown(const std::string& customer) const;
     void park(VpndLink& link, const ipc::LeftTunnel& left);
+    // Some of those that a packet needed and that could not be made, in turn.
+    void retry_wakes(VpndLink& link);
+    void forget_woken();  // that have a stack now, or need none
+    [[nodiscard]] bool report_unwoken(Report& report);
+    // Of stacks that vpnd has without a TUN: after a change that was undone.
+    void pass_missed_tunnels(VpndLink& link);
+    void note_own_change(const std::string& customer);
 
     void size_neighbour_tables(const config::Generation& next, Report& report);
     [[nodiscard]] bool bind_listeners(Round& round, Report& report);
@@ -338,6 +348,8 @@ class Reconciler {
     std::map<std::string, Repair> repairs_;          // by customer
     std::vector<std::string> moved_;                 // as take_moved() returns them
     std::set<std::string> standing_;  // customers with a stack that was there before, or could not be removed whole
+    std::map<std::string, std::string> unwoken_;  // parked customers whose stack could not be made, and why
+    std::string last_retried_;                    // of these
     Patrol patrol_;
     std::vector<ipc::ControlText> problems_;
     std::uint64_t number_ = 0;

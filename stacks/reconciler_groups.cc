@@ -114,7 +114,7 @@ Report Reconciler::serve_groups(VpndLink& link, Served served, const SeenPeers& 
         round.checked.insert(accepted->customer.id);
         (void)record_outcome(*accepted, stacks_.bring_up(accepted->customer), round, report);
     }
-    note_changes(round.checked);
+    if (note_changes(round.checked)) begin_patrol();
     return report;
 }
 

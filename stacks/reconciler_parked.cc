@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::uint8_t kFailed = 4;
 
+constexpr std::size_t kWakesPerMend = 8;
+const std::string kNotWoken = "; a packet needs its stack, which is not there, and Warren retries";
+
 }  // namespace
 
 bool Reconciler::is_parked(const config::Customer& customer) const {
@@ -66,40 +69,82 @@ Report Reconciler::wake(VpndLink& link, const std::string& customer) {
     const config::AcceptedCustomer* const accepted = current_.find(customer);
     if (accepted == nullptr) return {{}, false, kFailed, "no customer " + customer + " is in force"};
     if (stacks_.has_names_in_doubt()) return {{}, false, kFailed, "customers are being renamed; apply the files first"};
-    const bool is_new = is_parked(accepted->customer);
+    const bool is_new = config::is_parkable(accepted->customer) && !stacks_.has_tunnel(customer);
+    // vpnd may still have a TUN of the stack that was there, and then takes no other one alone.
+    const bool is_repair = is_new && (standing_.contains(customer) || unsound_.contains(customer));
     if (is_new) {
         // No device of the uplink is part of a stack that may be parked.
         const std::array<const config::Customer*, 1> one{&accepted->customer};
         const auto outcome = std::move(stacks_.bring_up(one).front());
         if (!outcome) {
             log(LogLevel::kError, "stack_not_woken", {{"customer", customer}, {"reason", outcome.error().what}});
-            replace_problem(customer, outcome.error().what + "; its stack is not made for packets, and Warren retries");
+            unwoken_[customer] = outcome.error().what;
+            replace_problem(customer, outcome.error().what + kNotWoken);
             return {{}, false, kFailed, outcome.error().what};
         }
+        unwoken_.erase(customer);
+        unsound_.erase(customer);
+        standing_.erase(customer);
         record_problems(customer, outcome->problems);
         replace_problem(customer, "");
-        note_changes({customer});
+        note_own_change(customer);
         moved_.push_back(customer);
         log(LogLevel::kInfo, "stack_woken", {{"customer", customer}});
     }
-    if ((is_new || view_.is_parked(customer)) && view_.has_customer(customer)) {
+    if (is_repair) {
+        view_.forget_tunnel(customer);
+        deliver_tunnels(link);
+    } else if ((is_new || view_.is_parked(customer)) && view_.has_customer(customer)) {
         if (const Status passed = pass_tunnel(link, customer); !passed)
             return {{}, false, kFailed, passed.error().what};
     }
     return {{}, true, 0, is_new ? "its stack was made" : "its stack is there"};
 }
 
-void Reconciler::give_tunnel(VpndLink& link, const std::string& customer) {
-    if (is_parked_or_unknown(customer)) {
-        (void)wake(link, customer);
-    } else {
-        (void)pass_tunnel(link, customer);
-    }
+void Reconciler::forget_woken() {
+    std::erase_if(unwoken_, [this](const auto& each) {
+        const config::AcceptedCustomer* const accepted = current_.find(each.first);
+        return accepted == nullptr || !config::is_parkable(accepted->customer) || stacks_.has_tunnel(each.first);
+    });
 }
 
-bool Reconciler::is_parked_or_unknown(const std::string& customer) const {
-    const config::AcceptedCustomer* const accepted = current_.find(customer);
-    return accepted == nullptr || is_parked(accepted->customer);
+void Reconciler::retry_wakes(VpndLink& link) {
+    forget_woken();
+    std::vector<std::string> turn;
+    auto next = unwoken_.upper_bound(last_retried_);
+    while (turn.size() < std::min(kWakesPerMend, unwoken_.size())) {
+        if (next == unwoken_.end()) next = unwoken_.begin();
+        turn.push_back((next++)->first);
+    }
+    for (const std::string& id : turn) (void)wake(link, id);
+    if (!turn.empty()) last_retried_ = turn.back();
+}
+
+bool Reconciler::report_unwoken(Report& report) {
+    forget_woken();
+    for (const auto& [id, reason] : unwoken_)
+        report.texts.push_back({ipc::ControlText::Kind::kIncomplete, id, reason + kNotWoken});
+    return !unwoken_.empty();
+}
+
+void Reconciler::pass_missed_tunnels(VpndLink& link) {
+    std::vector<std::string> missed;
+    std::copy_if(view_.parked().begin(), view_.parked().end(), std::back_inserter(missed),
+                 [this](const std::string& id) { return stacks_.has_tunnel(id); });
+    for (const std::string& id : missed) (void)pass_tunnel(link, id);
+}
+
+// What another one changed meanwhile may be among what is lost.
+void Reconciler::note_own_change(const std::string& customer) {
+    if (note_changes({customer})) begin_patrol();
+}
+
+void Reconciler::give_tunnel(VpndLink& link, const std::string& customer) {
+    if (stacks_.has_tunnel(customer)) {
+        (void)pass_tunnel(link, customer);
+    } else {
+        (void)wake(link, customer);
+    }
 }
 
 void Reconciler::park(VpndLink& link, const ipc::LeftTunnel& left) {
@@ -137,7 +182,7 @@ void Reconciler::park(VpndLink& link, const ipc::LeftTunnel& left) {
     repairs_.erase(id);
     view_.note_parked(id);
     replace_problem(id, "");
-    note_changes({id});
+    note_own_change(id);
     moved_.push_back(id);
     log(LogLevel::kInfo, "stack_parked", {{"customer", id}});
 }

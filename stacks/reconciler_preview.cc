@@ -69,7 +69,7 @@ void Reconciler::report_changes(const Round& round, Report& report) const {
 
 // Like stacks_to_check(), but the patrol stays as it is.
 std::unordered_set<std::string> Reconciler::stacks_to_preview(const config::Generation& next) {
-    note_changes({});
+    note_changes();
     std::unordered_set<std::string> turn = stacks_in_doubt(next);
     std::size_t others = 0;
     for (std::string& id : patrol_.peek(kChecksPerApply)) {

@@ -125,4 +125,28 @@ void Reconciler::keep_unseen(const std::string& seen, const std::vector<ipc::Con
     });
 }
 
+// Nothing was applied, so what lacked something still does.
+void Reconciler::keep_incomplete(const std::vector<ipc::ControlText>& before) {
+    std::set<std::string> told;
+    for (const ipc::ControlText& text : problems_) {
+        if (text.kind == Kind::kIncomplete) told.insert(text.customer);
+    }
+    std::copy_if(before.begin(), before.end(), std::back_inserter(problems_), [&told](const ipc::ControlText& text) {
+        return text.kind == Kind::kIncomplete && !told.contains(text.customer);
+    });
+}
+
+void Reconciler::update_unserved() {
+    std::erase_if(problems_, [](const ipc::ControlText& text) { return text.kind == Kind::kUnserved; });
+    std::map<std::string, std::string> reasons;
+    for (const ipc::ControlText& text : problems_)
+        reasons.try_emplace(text.customer, text.text.substr(0, text.text.find('\n')));
+    for (const std::string& id : present_) {
+        // An adopted vpnd may serve a customer whose file has errors since.
+        if (current_.find(id) != nullptr || view_.has_customer(id)) continue;
+        const auto reason = reasons.find(id);
+        problems_.push_back({Kind::kUnserved, id, reason == reasons.end() ? "its file has errors" : reason->second});
+    }
+}
+
 }  // namespace warren::stacks

@@ -38,7 +38,7 @@ bool exclude_each_other(const config::Handoff& one, const config::Handoff& other
 }  // namespace
 
 bool Reconciler::needs_mending() const {
-    return !incomplete_.empty() || patrol_.has_put_off() ||
+    return !incomplete_.empty() || !unwoken_.empty() || patrol_.has_put_off() ||
            std::any_of(unsound_.begin(), unsound_.end(),
                        [this](const std::string& id) { return current_.find(id) != nullptr; });
 }
@@ -74,6 +74,7 @@ void Reconciler::mend(VpndLink& link) {
         replace_problem(id, "");
     }
     if (is_stale) deliver_tunnels(link);
+    retry_wakes(link);
     if (patrol_.has_put_off()) patrol(link, kChecksPerMend);
 }
 
@@ -106,14 +107,14 @@ Duration Reconciler::pause_after(const std::string& customer, const std::vector<
     return pause;
 }
 
-void Reconciler::note_changes(const std::unordered_set<std::string>& ours) {
+bool Reconciler::note_changes(const std::unordered_set<std::string>& ours) {
     const StackChanges changes = stacks_.take_changes();
-    if (changes.lost && ours.empty()) begin_patrol();
     const std::size_t prefix = std::string_view(kNamespacePrefix).size();
     for (const std::string& name : changes.names) {
         const std::string id = name.substr(prefix);
         if (current_.find(id) != nullptr && !ours.contains(id)) patrol_.hurry(id);
     }
+    return changes.lost;
 }
 
 void Reconciler::patrol(VpndLink& link, std::size_t count) {

@@ -238,8 +238,8 @@ void Supervisor::serve() {
                                                          watchdog_.next_deadline(),
                                                          next_of_fleet()}),
                                                now());
-        const bool someone_waits =
-            control_->has_waiting() || (fleet_ && fleet_->has_waiting()) || reconciler_.has_parked_work(link_);
+        const bool someone_waits = control_->has_waiting() || (fleet_ && fleet_->has_waiting()) ||
+                                   reconciler_.has_parked_work(link_) || reconciler_.has_moved();
         if (::poll(waiting.data(), waiting.size(), someone_waits ? 0 : timeout) < 0 && errno != EINTR) return;
         if (must_stop()) return;
         if (waiting[kProcess].revents != 0) {

@@ -62,6 +62,7 @@ class VpndView {
     [[nodiscard]] bool has_customer(const std::string& customer) const { return tunnels_.contains(customer); }
     // vpnd has it without a tunnel.
     [[nodiscard]] bool is_parked(const std::string& customer) const { return parked_.contains(customer); }
+    [[nodiscard]] const std::set<std::string>& parked() const { return parked_; }
     void note_parked(const std::string& customer) { parked_.insert(customer); }
     void note_tunnel(const std::string& customer) { parked_.erase(customer); }
     // The customer's vpn0 was recreated: vpnd's descriptor is useless.

@@ -2,6 +2,10 @@
 #include <doctest/doctest.h>
 #include <poll.h>
 
+#include <functional>
+#include <set>
+#include <string>
+
 #include "room.h"
 
 namespace warren::stacks {
@@ -292,6 +296,155 @@ TEST_CASE("a stack that cannot be made is a problem until it can") {
     hear(room, ipc::NeedTunnel{"acme"});
     CHECK(room.has_stack("acme"));
     CHECK(room.reconciler.problems().empty());
+}
+
+TEST_CASE("a stack that could not be made is told of and tried again, whatever is applied meanwhile") {
+    Room room;
+    for (const char* id : {"acme", "globex"}) room.write_customer(id, id[0] == 'a' ? 'A' : 'B', "", kIdle);
+    room.adopt();
+    room.apply();
+    room.kernel.steps_until_crash = 3;
+    hear(room, ipc::NeedTunnel{"acme"});
+    CHECK(room.reconciler.needs_mending());
+    CHECK(room.apply().exit_status == 4);
+    REQUIRE(room.reconciler.problems().size() == 1);
+    CHECK(room.reconciler.problems().front().customer == "acme");
+    CHECK(room.reconciler.problems().front().kind == ipc::ControlText::Kind::kIncomplete);
+    // vpnd has it as ever: it lacks a stack, and keeps its tunnels.
+    CHECK_FALSE(contains(room.received(), "remove customer acme"));
+    room.kernel.steps_until_crash = SIZE_MAX;
+    SUBCASE("by itself") {
+        room.reconciler.mend(room.link);
+    }
+    SUBCASE("with the next packet") {
+        hear(room, ipc::NeedTunnel{"acme"});
+    }
+    SUBCASE("with the next apply") {
+        CHECK(room.apply().exit_status == 0);
+    }
+    CHECK(room.has_stack("acme"));
+    CHECK_FALSE(room.has_stack("globex"));
+    CHECK(room.reconciler.problems().empty());
+    CHECK_FALSE(room.reconciler.needs_mending());
+    room.apply();
+    CHECK(contains(room.received(), "tunnel of acme +1 descriptors"));
+}
+
+TEST_CASE("of many stacks that could not be made a few are tried again at a time, in turn") {
+    Room room;
+    for (char letter = 'A'; letter < 'A' + 20; ++letter)
+        room.write_customer(std::string("c") + static_cast<char>(letter + 'a' - 'A'), letter, "", kIdle);
+    room.adopt();
+    room.apply();
+    room.kernel.steps_until_crash = 0;
+    for (char letter = 'a'; letter < 'a' + 20; ++letter) hear(room, ipc::NeedTunnel{std::string("c") + letter});
+    std::set<std::string> tried;
+    for (int i = 0; i < 3; ++i) {
+        room.kernel.observed.clear();
+        room.reconciler.mend(room.link);
+        const std::set<std::string> now(room.kernel.observed.begin(), room.kernel.observed.end());
+        CHECK(now.size() == 8);
+        tried.insert(now.begin(), now.end());
+    }
+    CHECK(tried.size() == 20);
+    room.kernel.steps_until_crash = SIZE_MAX;
+}
+
+void check_failed_repair(bool is_of_apply, const std::function<void(Room&)>& repair) {
+    Room room;
+    room.write_customer("acme", 'A', "", kIdle);
+    room.adopt();
+    room.apply();
+    hear(room, ipc::NeedTunnel{"acme"});
+    room.apply();
+    (void)room.received();
+    room.kernel.stacks.erase("warren-acme");
+    room.kernel.steps_until_crash = 3;
+    if (is_of_apply) {
+        room.write_customer("acme", 'A', "", kIdle + "mtu = 1300\n");
+        CHECK(room.apply().exit_status == 4);
+    } else {
+        room.reconciler.begin_patrol();
+        room.reconciler.patrol(room.link, 8);
+    }
+    CHECK(room.reconciler.parked_count() == 0);
+    CHECK_FALSE(room.reconciler.problems().empty());
+    REQUIRE(room.reconciler.needs_mending());
+    room.kernel.steps_until_crash = SIZE_MAX;
+    room.write_customer("globex", 'B');  // another one's apply
+    repair(room);
+    CHECK(room.has_stack("acme"));
+    CHECK_FALSE(room.reconciler.needs_mending());
+    room.apply();
+    const Lines received = room.received();
+    CHECK_FALSE(contains(received, "remove customer acme"));
+    // vpnd may have the TUN of the stack that is gone, which PutTunnel does not replace.
+    CHECK(contains(received, "customer acme with tun +1 descriptors"));
+}
+
+TEST_CASE("a repair that failed does not look parked: it is repeated, and vpnd keeps the customer") {
+    for (const bool is_of_apply : {false, true}) {
+        CAPTURE(is_of_apply);
+        check_failed_repair(is_of_apply, [](Room& room) { room.reconciler.mend(room.link); });
+        check_failed_repair(is_of_apply, [](Room& room) { CHECK(room.apply().exit_status == 0); });
+        check_failed_repair(is_of_apply, [](Room& room) { hear(room, ipc::NeedTunnel{"acme"}); });
+    }
+}
+
+TEST_CASE("a customer whose repair failed stays in vpnd when another one is applied") {
+    Room room;
+    room.write_customer("acme", 'A', "", kIdle);
+    room.adopt();
+    room.apply();
+    hear(room, ipc::NeedTunnel{"acme"});
+    room.apply();
+    room.kernel.stacks.erase("warren-acme");
+    room.kernel.steps_until_crash = 3;
+    room.reconciler.begin_patrol();
+    room.reconciler.patrol(room.link, 8);
+    room.write_customer("globex", 'B');
+    (void)room.received();
+    CHECK(room.apply().exit_status == 4);
+    CHECK_FALSE(contains(room.received(), "remove customer acme"));
+    room.kernel.steps_until_crash = SIZE_MAX;
+}
+
+TEST_CASE("a stack that vpnd refused with the configuration that made it is passed, or it would never be idle") {
+    Room room;
+    room.write_customer("acme", 'A', "", kIdle);
+    room.adopt();
+    room.apply();
+    (void)room.received();
+    room.kernel.stacks["warren-acme"] = FakeKernel::fresh_stack(owner_mark(kTestRunDir, "acme"));  // a killed one's
+    room.write_customer("acme", 'A');
+    room.vpnd.answer_with({"no"});
+    CHECK(room.apply().exit_status == 4);
+    CHECK(room.has_stack("acme"));
+    room.write_customer("acme", 'A', "", kIdle);
+    room.apply();
+    CHECK(contains(room.received(), "tunnel of acme +1 descriptors"));
+    hear(room, left(room, "acme"));
+    CHECK_FALSE(room.has_stack("acme"));
+}
+
+TEST_CASE("changes that were lost while a stack came or went are looked for") {
+    Room room;
+    room.write_customer("acme", 'A', "", kIdle);
+    room.write_customer("globex", 'B');
+    room.adopt();
+    room.apply();
+    REQUIRE_FALSE(room.reconciler.has_patrol());
+    SUBCASE("came") {
+        room.kernel.changes.lost = true;
+        hear(room, ipc::NeedTunnel{"acme"});
+    }
+    SUBCASE("went") {
+        hear(room, ipc::NeedTunnel{"acme"});
+        room.apply();
+        room.kernel.changes.lost = true;
+        hear(room, left(room, "acme"));
+    }
+    CHECK(room.reconciler.has_patrol());
 }
 
 TEST_CASE("a customer that is to be parked no more, and is refused, stays parked") {
