@@ -1,5 +1,6 @@
 #include "ctl/ask/control_client.h"
 
+#include <algorithm>
 #include <optional>
 #include <sstream>
 #include <string_view>
@@ -82,6 +83,13 @@ StackdStatus request_status(const std::string& run_dir, const std::string& custo
     });
     if (!done) status.silence = done.error().what;
     return status;
+}
+
+std::string stack_problem_of(const StackdStatus& stackd, const std::string& customer) {
+    const auto found = std::find_if(stackd.problems.begin(), stackd.problems.end(), [&](const ipc::ControlText& text) {
+        return text.kind == ipc::ControlText::Kind::kIncomplete && text.customer == customer;
+    });
+    return found == stackd.problems.end() ? std::string() : found->text.substr(0, found->text.find('\n'));
 }
 
 }  // namespace warren::ctl

@@ -40,6 +40,8 @@ struct StackdStatus {
     bool runs = false;  // somebody has the socket; with a silence: and does not reply in time
     std::optional<std::uint64_t> revision = std::nullopt;  // in force; 0: not kept, or not yet; nothing: it keeps none
 };
+// The first line of what the customer's stack lacks; "": it lacks nothing, as far as stackd says.
+[[nodiscard]] std::string stack_problem_of(const StackdStatus& stackd, const std::string& customer);
 // Waits for a few seconds at the most: stackd may be in the middle of an apply. `customer`: whose disabled peers are
 // all asked for; "": the first few of each customer.
 [[nodiscard]] StackdStatus request_status(const std::string& run_dir, const std::string& customer);

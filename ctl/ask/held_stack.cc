@@ -8,6 +8,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/kernel_names.h"
 #include "ctl/ask/control_client.h"
 #include "ctl/ask/netns.h"
 
@@ -21,17 +22,6 @@ constexpr int kPatience = 30;  // seconds, for a stackd in the middle of an appl
 constexpr int kTries = 50;
 constexpr std::chrono::milliseconds kPause(20);
 
-// stackd has it for itself while it removes the stack, which takes milliseconds. Any user may take it for longer; then
-// stackd cannot, and the stack stays as well.
-Status share(const UniqueFd& stack, const std::string& customer) {
-    for (int i = 0; i < kTries; ++i) {
-        if (::flock(stack.get(), LOCK_SH | LOCK_NB) == 0) return {};
-        if (errno != EWOULDBLOCK) return fail_errno(fmt::format("hold the stack of customer {}", customer), errno);
-        std::this_thread::sleep_for(kPause);
-    }
-    return {};
-}
-
 // stackd may have parked the customer between the opening and the lock: then the name is gone, or another stack's.
 bool is_still_named(const UniqueFd& stack, const std::string& customer) {
     const auto now = open_stack(customer);
@@ -42,11 +32,26 @@ bool is_still_named(const UniqueFd& stack, const std::string& customer) {
 
 }  // namespace
 
-Result<UniqueFd> hold_stack(const std::string& run_dir, const std::string& customer) {
+// stackd has it for itself while it removes the stack, which takes milliseconds. Any user may take it for longer; while
+// one does, stackd removes nothing, but it may as soon as that one is gone.
+Status share_stack(const UniqueFd& stack, const std::string& customer) {
+    for (int i = 0; i < kTries; ++i) {
+        if (::flock(stack.get(), LOCK_SH | LOCK_NB) == 0) return {};
+        if (errno != EWOULDBLOCK) return fail_errno(fmt::format("hold the stack of customer {}", customer), errno);
+        std::this_thread::sleep_for(kPause);
+    }
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("another program has the stack of customer {} for itself; lsof {}/{}{} may say which",
+                            customer, kNamespaceDirectory, kNamespacePrefix, customer));
+}
+
+Result<UniqueFd> hold_stack(const std::string& run_dir, const std::string& customer, bool must_stay) {
     for (int attempt = 0;; ++attempt) {
         auto stack = open_stack(customer);
         if (stack) {
-            WARREN_TRY(share(*stack, customer));
+            const Status shared = share_stack(*stack, customer);
+            if (!shared && (must_stay || shared.error().code != ErrorCode::kUnavailable))
+                return tl::unexpected(shared.error());
             if (is_still_named(*stack, customer)) return stack;
         } else if (stack.error().code != ErrorCode::kNotFound) {
             return stack;

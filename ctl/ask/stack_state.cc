@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <ctime>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <thread>
 
 #include "base/kernel_names.h"
 #include "config/parse.h"
+#include "ctl/ask/control_client.h"
 #include "ctl/ask/netns.h"
 #include "stacks/plan/desired.h"
 #include "stacks/plan/sysctls.h"
@@ -35,8 +37,11 @@ std::uint64_t age_of(const std::string& customer) {
     return static_cast<std::uint64_t>(now - about.st_ctime);
 }
 
-const char* state_without(const CustomerStatus& status) {
-    return status.customer.activity.is_parked ? "parked" : "missing";
+// vpnd has it without a TUN, and stackd knows nothing that is wrong with its stack.
+bool is_parked(const std::string& run_dir, const CustomerStatus& status, std::optional<StackdStatus>& stackd) {
+    if (!status.customer.activity.is_parked) return false;
+    if (!stackd) stackd = request_status(run_dir, "");
+    return stack_problem_of(*stackd, status.customer.settings.id).empty();
 }
 
 std::string state_of(const Result<Snapshot>& snapshot, const StackSummary& stack, const std::string& run_dir) {
@@ -75,11 +80,12 @@ Result<std::vector<StackSummary>> stacks_of(const std::string& run_dir, const st
     std::vector<std::string> ids = customer.empty() ? customers_with_stacks() : std::vector<std::string>{customer};
     auto running = pids_by_namespace();
     std::vector<StackSummary> out;
+    std::optional<StackdStatus> stackd;  // asked for once, where a customer is parked
     for (const std::string& id : ids) {
         const auto number = stack_number(id);
         if (!number && number.error().code == ErrorCode::kNotFound && customer.empty()) continue;  // gone meanwhile
         if (!number && snapshot && snapshot->customers.size() == 1 &&
-            snapshot->customers.front().customer.activity.is_parked)
+            is_parked(run_dir, snapshot->customers.front(), stackd))
             return std::vector<StackSummary>{{id, "parked", {}, {}, 0}};
         if (!number) return tl::unexpected<Error>(number.error());
         auto devices = devices_of(id);
@@ -91,7 +97,7 @@ Result<std::vector<StackSummary>> stacks_of(const std::string& run_dir, const st
     for (std::size_t i = 0; customer.empty() && snapshot && i < snapshot->customers.size(); ++i) {
         const std::string& id = snapshot->customers[i].customer.settings.id;
         if (!std::binary_search(ids.begin(), ids.end(), id))
-            out.push_back({id, state_without(snapshot->customers[i]), {}, {}, 0});
+            out.push_back({id, is_parked(run_dir, snapshot->customers[i], stackd) ? "parked" : "missing", {}, {}, 0});
     }
     std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.customer < b.customer; });
     return out;

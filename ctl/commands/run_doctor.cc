@@ -256,6 +256,9 @@ Result<std::vector<diagnosis::Finding>> examine(const Invocation& invocation, Cu
     facts.customer = after->customers[0].customer;
     facts.peers = after->customers[0].peers;
     facts.refused = after->header.refused;
+    // A parked customer is well without a stack, one whose stack could not be made is not.
+    if (facts.customer.activity.is_parked)
+        facts.stack_problem = stack_problem_of(request_status(invocation.run_dir, id), id);
     for (const auto& [rule, count] : stopped_by(invocation, id)) {
         const auto found = hits.find(rule);
         facts.firewall.push_back({rule, found == hits.end() ? count : found->second, count});

@@ -136,18 +136,18 @@ int move_back(const std::string& id, const std::string& name, Output& output) {
 
 int run_inside(const Invocation& invocation, const std::string& id, const std::string& user_name, Output& output) {
     output.out << std::flush;
-    const auto stack = hold_stack(invocation.run_dir, id);
+    const config::Customer customer = customer_of(invocation, id);
+    const auto stack = hold_stack(invocation.run_dir, id, config::is_parkable(customer));
     if (!stack) return complain(output, kFailed, stack.error().what);
     const auto user = find_user(user_name);
     if (!user) return complain(output, kUsage, user.error().what);
-    const config::Customer customer = customer_of(invocation, id);
     // Without a group nothing is counted, which `stack show` says; the program runs nevertheless.
     const auto groups = CustomerGroups::open();
     const auto group = groups ? groups->make(id, customer.traffic.share, kOperatorsGroup)
                               : Result<std::string>(tl::unexpected<Error>(groups.error()));
     if (user->user == 0) {
         if (group) (void)CustomerGroups::enter(*group);
-        // The program has it, and whatever it leaves running, so that the stack stays.
+        // The program has it, and whatever it leaves running, so that the stack stays while one of them has it open.
         if (::fcntl(stack->get(), F_SETFD, 0) != 0) return complain(output, kFailed, "the stack cannot be held");
         return complain(output, kFailed, become_in_stack(id, invocation.program).what);
     }

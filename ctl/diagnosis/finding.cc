@@ -13,13 +13,28 @@ namespace warren::diagnosis {
 
 namespace {
 
-constexpr std::array<std::string_view, kKinds> kNames{"port_unreachable", "machine_clock",       "suspended",
-                                                      "wrong_server_key", "unknown_client_key",  "preshared_key",
-                                                      "client_clock",     "shared_key",          "nat_rebinds",
-                                                      "no_return_path",   "source_refused",      "mtu_black_hole",
-                                                      "firewall_drops",   "quota_spent",         "expired",
-                                                      "disabled",         "test_link",           "previous_server_key",
-                                                      "connection_down",  "connection_unserved", "silent"};
+constexpr std::array<std::string_view, kKinds> kNames{"port_unreachable",
+                                                      "machine_clock",
+                                                      "suspended",
+                                                      "stack_incomplete",
+                                                      "wrong_server_key",
+                                                      "unknown_client_key",
+                                                      "preshared_key",
+                                                      "client_clock",
+                                                      "shared_key",
+                                                      "nat_rebinds",
+                                                      "no_return_path",
+                                                      "source_refused",
+                                                      "mtu_black_hole",
+                                                      "firewall_drops",
+                                                      "quota_spent",
+                                                      "expired",
+                                                      "disabled",
+                                                      "test_link",
+                                                      "previous_server_key",
+                                                      "connection_down",
+                                                      "connection_unserved",
+                                                      "silent"};
 
 // A clock of before this program was written is wrong. 2026-01-01.
 constexpr std::int64_t kOldest = 1'767'225'600;
@@ -129,6 +144,11 @@ std::vector<Finding> findings_of(const Facts& facts) {
         out.push_back({Kind::kSuspended, id, "", fmt::format("Customer {} is suspended: it has no tunnels.", id),
                        "state = \"suspended\" in its file", fmt::format("vpnctl customer resume {}", id)});
         return out;
+    }
+    if (!facts.stack_problem.empty()) {
+        out.push_back({Kind::kStackIncomplete, id, "",
+                       fmt::format("The stack of customer {} could not be made: nothing gets in or out of it.", id),
+                       facts.stack_problem, "see vpnctl status and journalctl -u warren"});
     }
     const ipc::CustomerSettings& settings = facts.customer.settings;
     if (settings.emulate_up != ipc::LinkEmulation{} || settings.emulate_down != ipc::LinkEmulation{}) {

@@ -18,6 +18,7 @@ enum class Kind : std::uint8_t {
     kPortUnreachable,     // what is sent to our port on this machine does not come to vpnd
     kMachineClock,        // ours is wrong
     kSuspended,           // the customer is
+    kStackIncomplete,     // the customer's stack is not as its file says
     kWrongServerKey,      // a client has the key of another server
     kUnknownClientKey,    // a client has a key that the configuration does not
     kPresharedKey,        // or the keys of the two sides do not fit
@@ -37,7 +38,7 @@ enum class Kind : std::uint8_t {
     kConnectionUnserved,  // likewise: vpnd does not serve it
     kSilent,              // nothing comes from a peer, and nobody knows why
 };
-inline constexpr std::size_t kKinds = 21;
+inline constexpr std::size_t kKinds = 22;
 // As in `--json`: "port_unreachable", ...
 [[nodiscard]] std::string_view name_of(Kind kind);
 
@@ -93,7 +94,8 @@ struct Facts {
     std::vector<ipc::RefusedSender> refused;           // at the appliance's listeners, and at the customer's
     std::vector<Hits> firewall;
     std::vector<Connection> connections;
-    std::string peer;  // the one that was asked about, or a connection; "": all
+    std::string stack_problem = {};  // of a customer without a stack: why stackd could not make it; "": it is parked
+    std::string peer = {};           // the one that was asked about, or a connection; "": all
 };
 
 // What is wrong with the machine, whoever's customer asks.

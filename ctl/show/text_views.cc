@@ -182,8 +182,8 @@ std::string offline_text(const Snapshot& snapshot) {
     std::size_t count = 0;
     for (const CustomerStatus& status : snapshot.customers) {
         const ipc::CustomerSnapshot& customer = status.customer;
-        const bool is_asleep = customer.settings.suspended || customer.activity.is_parked;
-        if (is_asleep || peer_count_of(customer) == 0 || peers_online_of(customer) > 0) continue;
+        // Whether it is parked says nothing of its peers: those of a parked one are online as those of others.
+        if (customer.settings.suspended || peer_count_of(customer) == 0 || peers_online_of(customer) > 0) continue;
         if (++count <= kShownOffline) ids += (count == 1 ? "" : ", ") + customer.settings.id;
     }
     if (count == 0) return {};

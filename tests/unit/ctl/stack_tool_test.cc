@@ -1,8 +1,11 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -11,6 +14,8 @@
 #include <vector>
 
 #include "ctl/ask/confined.h"
+#include "ctl/ask/control_client.h"
+#include "ctl/ask/held_stack.h"
 #include "ctl/ask/resolver.h"
 #include "ctl/ask/stack_devices.h"
 #include "ctl/ask/stack_processes.h"
@@ -26,6 +31,30 @@ TEST_CASE("the times of a process are found behind a name with any characters") 
     CHECK(parse_times("12 (a) b (c) 9 9 9)" + behind) == ProcessTimes{120, 30, 9900});
     CHECK_FALSE(parse_times(""));
     CHECK_FALSE(parse_times("12 (sh) S 1 2"));
+}
+
+TEST_CASE("a stack that another program has for itself is not held, and the lock is not promised") {
+    std::string path = std::filesystem::temp_directory_path() / "warren-held-XXXXXX";
+    const UniqueFd other(::mkstemp(path.data()));
+    const UniqueFd stack(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    std::filesystem::remove(path);
+    REQUIRE(::flock(other.get(), LOCK_EX | LOCK_NB) == 0);
+    const Status refused = share_stack(stack, "acme");
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code == ErrorCode::kUnavailable);
+    CHECK(refused.error().what.starts_with("another program has the stack of customer acme for itself"));
+    REQUIRE(::flock(other.get(), LOCK_SH | LOCK_NB) == 0);
+    CHECK(share_stack(stack, "acme").has_value());
+    CHECK(::flock(other.get(), LOCK_EX | LOCK_NB) != 0);
+}
+
+TEST_CASE("what stackd says of a stack is of that customer's, and of stacks alone") {
+    using Kind = ipc::ControlText::Kind;
+    StackdStatus stackd;
+    stackd.problems = {{Kind::kNote, "acme", "refused: no"},
+                       {Kind::kIncomplete, "globex", "no room; Warren retries\nmore"}};
+    CHECK(stack_problem_of(stackd, "acme").empty());
+    CHECK(stack_problem_of(stackd, "globex") == "no room; Warren retries");
 }
 
 TEST_CASE("the leaf of a customer's control group") {

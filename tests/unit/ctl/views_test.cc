@@ -104,6 +104,14 @@ TEST_CASE("what needs attention stands first, each finding in a line that does n
     CHECK(health_text({"", {"pid 12"}, {}, {}}, {}) == "stackd      pid 12\nhealth      All is well.\n");
 }
 
+TEST_CASE("a parked customer is named as others are: when none of its peers is online") {
+    Snapshot snapshot = samples::snapshot();
+    snapshot.customers[0].customer.activity.is_parked = true;
+    CHECK(offline_text(snapshot).empty());
+    snapshot.customers[0].customer.peers_online = 0;
+    CHECK(offline_text(snapshot).starts_with("offline     acme: no peer is online"));
+}
+
 TEST_CASE("a customer without a peer online is named; one that is suspended or has no peers is not") {
     Snapshot snapshot = samples::snapshot();
     CHECK(offline_text(snapshot).empty());

@@ -63,6 +63,19 @@ struct Case {
 const std::vector<Case>& cases() {
     static const std::vector<Case> all{
         {"a healthy peer", [](Facts&) {}, {}},
+        {"a parked customer, which has no stack to ping from",
+         [](Facts& facts) {
+             facts.customer.activity.is_parked = true;
+             facts.probes.clear();
+         },
+         {}},
+        {"the same, and its stack could not be made",
+         [](Facts& facts) {
+             facts.customer.activity.is_parked = true;
+             facts.probes.clear();
+             facts.stack_problem = "create a network namespace: no space left";
+         },
+         {Kind::kStackIncomplete}},
         {"one that answers no pings, and is otherwise well",
          [](Facts& facts) {
              facts.probes["graz"] = {{*parse_ip("10.0.0.2"), {{84, false, true}, {1420}}}};

@@ -62,6 +62,11 @@ std::vector<Row> table() {
         "customer_not_served", true, false, "Customer acme is not served: acme.toml:2:1: error: no", "acme");
     add("a device is missing", with(TextKind::kIncomplete, "acme", "no device eth7"), "stack_incomplete", true, false,
         "acme: no device eth7", "acme");
+    add("a stack could not be made for a packet",
+        with(TextKind::kIncomplete, "acme",
+             "no room; a packet needs its stack, which is not there, and Warren retries"),
+        "stack_incomplete", true, false,
+        "acme: no room; a packet needs its stack, which is not there, and Warren retries", "acme");
     add("a change waits", with(TextKind::kNote, "", "workers: at the next restart"), "not_in_force", false, true,
         "workers: at the next restart");
     add("an earlier configuration is in force", with(TextKind::kLastGood, "", "that of yesterday is in force"),
