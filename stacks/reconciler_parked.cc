@@ -67,7 +67,7 @@ Status Reconciler::pass_tunnel(VpndLink& link, const std::string& customer) {
 
 Report Reconciler::wake(VpndLink& link, const std::string& customer) {
     const config::AcceptedCustomer* const accepted = current_.find(customer);
-    if (accepted == nullptr) return {{}, false, kFailed, "no customer " + customer + " is in force"};
+    if (accepted == nullptr) return {{}, false, kFailed, "there is no customer " + customer};
     if (stacks_.has_names_in_doubt()) return {{}, false, kFailed, "customers are being renamed; apply the files first"};
     const bool is_new = config::is_parkable(accepted->customer) && !stacks_.has_tunnel(customer);
     // vpnd may still have a TUN of the stack that was there, and then takes no other one alone.

@@ -65,8 +65,7 @@ Result<UniqueFd> hold_stack(const std::string& run_dir, const std::string& custo
             run_dir, request, [](const ipc::ControlText&) {}, {}, kPatience);
         if (stack) continue;
         if (!done) return stack;  // no stackd: what was missing is still
-        if (done->exit_status != 0)
-            return fail(ErrorCode::kNotFound, fmt::format("{}; {}", stack.error().what, done->summary));
+        if (done->exit_status != 0) return fail(ErrorCode::kNotFound, done->summary);
     }
 }
 
