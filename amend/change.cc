@@ -55,6 +55,8 @@ Check check_with_all(const std::string& directory, const config::Generation* in_
 std::optional<Refusal> change_customer(const std::string& directory, const CustomerChange& change, const Check& check) {
     const std::string path = customer_path(directory, change.id);
     if (const std::string reseller(config::reseller_of(change.id)); !reseller.empty()) {
+        if (const Status place = check_place(directory, change.id); !place)
+            return Refusal{{place.error().code, place.error().what + "; nothing was written"}};
         const auto above = read_state(customer_path(directory, reseller));
         if (!above) return Refusal{above.error()};
         if (!above->exists)

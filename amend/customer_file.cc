@@ -36,6 +36,17 @@ std::string customer_path(const std::string& directory, const std::string& id) {
     return fmt::format("{}/{}", directory, config::customer_file(id));
 }
 
+Status check_place(const std::string& directory, const std::string& id) {
+    for (const std::string& reseller : config::resellers_of(id)) {
+        const std::string file = customer_path(directory, reseller);
+        const std::string place = file.substr(0, file.rfind('.'));
+        struct stat found {};
+        if (::lstat(place.c_str(), &found) == 0 && S_ISLNK(found.st_mode))
+            return fail(ErrorCode::kInvalid, place + " is a symbolic link, which is not followed");
+    }
+    return {};
+}
+
 Result<FileState> read_state(const std::string& path) {
     FileState out;
     std::array<char, PATH_MAX> target{};

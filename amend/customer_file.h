@@ -30,6 +30,8 @@ struct FileState {
 
 // "DIR/customers/ID.toml"
 [[nodiscard]] std::string customer_path(const std::string& directory, const std::string& id);
+// kInvalid: a reseller's directory above it is a symbolic link, which nothing is read or written through.
+[[nodiscard]] Status check_place(const std::string& directory, const std::string& id);
 [[nodiscard]] Result<FileState> read_state(const std::string& path);
 
 // kInvalid: a symbolic link, which write_over() would replace by a file while its target stayed as it is.

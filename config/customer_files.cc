@@ -40,9 +40,11 @@ Result<std::vector<std::string>> list(const std::string& directory, int flags) {
     return out;
 }
 
-bool is_directory(const std::string& path) {
+// Of a name that is no file of a customer's: S_IFDIR, S_IFLNK, ...
+Result<mode_t> kind_of(const std::string& path) {
     struct stat about {};
-    return ::lstat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode);
+    if (::lstat(path.c_str(), &about) != 0) return fail_errno("cannot be read", errno);
+    return about.st_mode & S_IFMT;
 }
 
 class Listing {
@@ -52,28 +54,34 @@ class Listing {
     // `prefix`: of the ids, "acme."; "" at the top.
     void add(const std::string& directory, const std::string& prefix, std::size_t level) {
         const auto names = list(directory, level == 1 ? 0 : O_NOFOLLOW);
-        if (!names) {
-            out_.complete = false;
-            return complain(directory, names.error().what +
-                                           "; without it the customers to keep are unknown, so nothing is applied");
-        }
+        if (!names) return miss(directory, names.error().what);
         for (const std::string& name : *names) {
             if (name.starts_with('.')) continue;  // an editor's leftovers
             const std::string path = fmt::format("{}/{}", directory, name);
             if (name.ends_with(kSuffix)) {
                 add_file(path, prefix, name.substr(0, name.size() - kSuffix.size()));
-            } else if (is_customer_name(name) && is_directory(path)) {
-                if (level == kMostLevels) {
-                    complain(path,
-                             fmt::format("customers are at most {} levels deep: nothing here is used", kMostLevels));
-                } else {
-                    add(path, prefix + name + ".", level + 1);
-                }
+            } else if (is_customer_name(name)) {
+                const bool has_file = std::binary_search(names->begin(), names->end(), name + std::string(kSuffix));
+                add_other(path, prefix + name + ".", level, has_file);
             }
         }
     }
 
   private:
+    // A directory, a link or something else. `has_file`: of the customer whose directory it is.
+    void add_other(const std::string& path, const std::string& prefix, std::size_t level, bool has_file) {
+        const auto kind = kind_of(path);
+        if (!kind) return miss(path, kind.error().what);
+        if (*kind == S_IFLNK && has_file) return miss(path, "is a symbolic link, which is not followed");
+        if (*kind != S_IFDIR) return;
+        if (level < kMostLevels) return add(path, prefix, level + 1);
+        complain(path, fmt::format("customers are at most {} levels deep: nothing here is used", kMostLevels));
+    }
+    // There may be customers.
+    void miss(const std::string& path, const std::string& why) {
+        out_.complete = false;
+        complain(path, why + "; without it the customers to keep are unknown, so nothing is applied");
+    }
     void complain(const std::string& file, std::string message) {
         out_.diagnostics.push_back(file_error(file, std::move(message)));
     }
@@ -94,6 +102,15 @@ class Listing {
 };
 
 }  // namespace
+
+std::vector<std::string> with_resellers(const std::vector<std::string>& ids) {
+    std::vector<std::string> out;
+    for (const std::string& id : ids) {  // a reseller comes before its customers
+        const std::string_view reseller = reseller_of(id);
+        if (reseller.empty() || std::binary_search(out.begin(), out.end(), reseller)) out.push_back(id);
+    }
+    return out;
+}
 
 CustomerFiles list_customer_files(const std::string& directory) {
     CustomerFiles out;

@@ -51,7 +51,9 @@ int remove_customer(const std::string& id, const std::vector<std::string>& below
     if (!before) return complain(output, kFailed, before.error().what);
     if (!before->exists) return complain(output, kFailed, fmt::format("there is no customer {}: no {}", id, path));
     // Those of a reseller first, the innermost of them before others: whatever ends this, it can be done again.
-    std::vector<std::string> ids = customers_of_reseller(invocation.config_dir, id);
+    const auto found = customers_of_reseller(invocation.config_dir, id);
+    if (!found) return complain(output, kFailed, found.error().what + "; nothing was removed");
+    std::vector<std::string> ids = *found;
     if (ids != below)
         return complain(output, kFailed, fmt::format("the customers of {} changed meanwhile; nothing was removed", id));
     std::stable_sort(ids.begin(), ids.end(), [](const std::string& one, const std::string& other) {
@@ -79,6 +81,8 @@ int rename_customer(const std::string& id, const std::string& to, const Invocati
     const auto before = read_state(path);
     if (!before) return complain(output, kFailed, before.error().what);
     if (!before->exists) return complain(output, kFailed, fmt::format("there is no customer {}: no {}", id, path));
+    if (const Status place = check_place(invocation.config_dir, to); !place)
+        return complain(output, kFailed, place.error().what + "; nothing was renamed");
     const std::string target = customer_path(invocation.config_dir, to);
     const auto without_suffix = [](const std::string& file) { return file.substr(0, file.rfind('.')); };
     for (const std::string& taken : {target, without_suffix(target)}) {
@@ -87,7 +91,9 @@ int rename_customer(const std::string& id, const std::string& to, const Invocati
     }
     // A reseller's customers come along.
     std::map<std::string, std::optional<std::string>> changed{{id, std::nullopt}, {to, before->text}};
-    const std::vector<std::string> below = customers_of_reseller(invocation.config_dir, id);
+    const auto found = customers_of_reseller(invocation.config_dir, id);
+    if (!found) return complain(output, kFailed, found.error().what + "; nothing was renamed");
+    const std::vector<std::string>& below = *found;
     for (const std::string& each : below) {
         const std::string renamed = to + each.substr(id.size());
         if (const std::string problem = customer_problem(renamed); !problem.empty())
@@ -126,8 +132,10 @@ int apply_change(const Invocation& invocation, const std::string& removed, Outpu
     return status;
 }
 
-std::vector<std::string> customers_of_reseller(const std::string& directory, const std::string& id) {
-    std::vector<std::string> out = config::list_customer_files(directory).ids;
+Result<std::vector<std::string>> customers_of_reseller(const std::string& directory, const std::string& id) {
+    config::CustomerFiles files = config::list_customer_files(directory);
+    if (!files.complete) return fail(ErrorCode::kFailed, config::format(files.diagnostics.front()));
+    std::vector<std::string> out = std::move(files.ids);
     std::erase_if(out, [&id](const std::string& each) { return !config::is_customer_of(each, id); });
     return out;
 }

@@ -29,7 +29,8 @@ int apply_change(const Invocation& invocation, const std::string& removed, Outpu
 // The first of many.
 void print_diagnostics(const std::vector<std::string>& diagnostics, Output& output);
 // Those below a reseller, at every level, by id; none: it is no reseller.
-[[nodiscard]] std::vector<std::string> customers_of_reseller(const std::string& directory, const std::string& id);
+[[nodiscard]] Result<std::vector<std::string>> customers_of_reseller(const std::string& directory,
+                                                                     const std::string& id);
 // "" when it can be one; else what to say.
 [[nodiscard]] std::string customer_problem(const std::string& id);
 // On a terminal the answer to a question, elsewhere no.

@@ -59,7 +59,9 @@ std::string describe_removals(const std::string& run_dir, const std::string& dir
         const std::string name = it->path().filename().string();
         if (name.starts_with(prefix)) gone.insert(name.substr(prefix.size()));
     }
-    for (const std::string& id : config::list_customer_files(directory).ids) gone.erase(id);
+    const config::CustomerFiles files = config::list_customer_files(directory);
+    if (!files.complete) return {};
+    for (const std::string& id : config::with_resellers(files.ids)) gone.erase(id);
     if (gone.empty()) return {};
     return fmt::format(
         "{} customer{} with a stack on this machine ha{} no file: {}; `vpnctl apply --remove` removes {}, unless {} "

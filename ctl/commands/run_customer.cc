@@ -37,8 +37,9 @@ std::string count_text(const std::string& directory, const std::string& id) {
     std::vector<config::Diagnostic> ignored;
     const auto parsed = config::parse_customer(path, reseller, file->text, ignored);
     if (!parsed.value.reseller || !parsed.value.reseller->max_customers) return {};
-    return fmt::format("; {} has {} of {} customers", reseller, customers_of_reseller(directory, reseller).size(),
-                       *parsed.value.reseller->max_customers);
+    const auto below = customers_of_reseller(directory, reseller);
+    if (!below) return {};
+    return fmt::format("; {} has {} of {} customers", reseller, below->size(), *parsed.value.reseller->max_customers);
 }
 
 int add(const Invocation& invocation, const std::string& id, Output& output) {
@@ -98,7 +99,9 @@ int remove(const Invocation& invocation, const std::string& id, Output& output) 
         if (const int status = refuse_programs(invocation, **stack, id, output); status != kDone) return status;
         watched.push_back({id, std::move(**stack)});
     }
-    const std::vector<std::string> below = customers_of_reseller(invocation.config_dir, id);
+    const auto found = customers_of_reseller(invocation.config_dir, id);
+    if (!found) return complain(output, kFailed, found.error().what + "; nothing was removed");
+    const std::vector<std::string>& below = *found;
     if (const int status = watch_stacks(invocation, below, watched, output); status != kDone) return status;
     const std::string what = below.empty() ? "its stack and its tunnels"
                                            : fmt::format("its {} customer{} ({}), their stacks and tunnels",
@@ -118,7 +121,8 @@ int rename(const Invocation& invocation, const std::string& id, Output& output) 
     const std::string& to = invocation.arguments[2];
     if (const int status = rename_customer(id, to, invocation, output); status != kDone) return status;
     // A reseller may have no peers, and is then not known again by them: its own stack is made anew.
-    const bool is_reseller = !customers_of_reseller(invocation.config_dir, to).empty();
+    const auto below = customers_of_reseller(invocation.config_dir, to);
+    const bool is_reseller = below && !below->empty();
     return apply_change(invocation, is_reseller ? id : "", output);
 }
 

@@ -5,6 +5,7 @@
 
 namespace warren::ctl {
 
+using amend::check_place;
 using amend::check_writable;
 using amend::customer_path;
 using amend::FileState;

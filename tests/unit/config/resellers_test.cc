@@ -327,3 +327,43 @@ TEST_CASE("what is suspended with its reseller stays so when the reseller is non
 }
 
 }  // namespace
+
+TEST_CASE("where a customer has a file, a link with its name is an error, and nobody is removed because of it") {
+    const Directory place;
+    place.put("a", kReseller);
+    place.put("a.b", customer_text(""));
+    const auto before = place.next();
+    REQUIRE(ids(before.next) == "a a.b");
+    std::filesystem::rename(place.root + "/customers/a", place.root + "/elsewhere");
+    std::filesystem::create_directory_symlink("../elsewhere", place.root + "/customers/a");
+    const auto files = list_customer_files(place.root);
+    CHECK_FALSE(files.complete);
+    REQUIRE(files.diagnostics.size() == 1);
+    CHECK(files.diagnostics[0].file == place.root + "/customers/a");
+    CHECK(files.diagnostics[0].message.find("is a symbolic link, which is not followed") == 0);
+    const auto next = place.next(before.next);
+    CHECK_FALSE(next.accepted);
+    CHECK(messages(next.diagnostics).find("/customers/a:") != std::string::npos);
+    // A link that leads nowhere may have led to them.
+    std::filesystem::remove_all(place.root + "/elsewhere");
+    CHECK_FALSE(list_customer_files(place.root).complete);
+}
+
+TEST_CASE("a reseller's directory that cannot be read is an error, and nobody is removed because of it") {
+    if (::geteuid() == 0) return;  // root reads all
+    const Directory place;
+    place.put("a", kReseller);
+    place.put("a.b", customer_text(""));
+    const std::string path = place.root + "/customers/a";
+    std::filesystem::permissions(path, std::filesystem::perms::none);
+    const auto files = list_customer_files(place.root);
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    CHECK_FALSE(files.complete);
+    REQUIRE(files.diagnostics.size() == 1);
+    CHECK(files.diagnostics[0].file == path);
+}
+
+TEST_CASE("without its reseller's file a customer's own file does not count") {
+    const std::vector<std::string> all{"a", "a.b", "a.b.c", "d.e", "d.e.f", "g-h", "g-h.i"};
+    CHECK(with_resellers(all) == std::vector<std::string>{"a", "a.b", "a.b.c", "g-h", "g-h.i"});
+}

@@ -367,6 +367,29 @@ TEST_CASE("a reseller is renamed where nothing is in the way and none of its cus
     CHECK_FALSE(fs::exists(config.directory + "/customers/one"));
 }
 
+TEST_CASE("nothing is written, removed or renamed through a link in place of a reseller's directory") {
+    const Config config;
+    const std::string stack = "schema = 1\nname = \"R\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n";
+    fs::create_directories(config.directory + "/elsewhere");
+    config.put("customers/one.toml", stack + "[reseller]\n");
+    config.put("elsewhere/north.toml", stack);
+    fs::create_directory_symlink("../elsewhere", config.directory + "/customers/one");
+    const auto before = config.all();
+    const auto refused = [&](const std::vector<std::string>& arguments) {
+        CAPTURE(arguments[1]);
+        const auto ran = config.write(arguments);
+        CHECK(ran.status == kFailed);
+        CHECK(ran.err.find("customers/one") != std::string::npos);
+        CHECK(ran.err.find("is a symbolic link, which is not followed") != std::string::npos);
+        CHECK(ran.err.find("; nothing was ") != std::string::npos);
+        CHECK(config.all() == before);
+    };
+    refused({"customer", "add", "one.west", "--address", "10.0.0.1/24"});
+    refused({"customer", "suspend", "one.north"});
+    refused({"customer", "rm", "one", "--remove"});
+    refused({"customer", "rename", "acme", "one.acme"});
+}
+
 TEST_CASE("without stackd a change is written, and that it is not applied is said") {
     const Config config;
     const auto ran = config.run({"peer", "disable", "acme", "graz"});
