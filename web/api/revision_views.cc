@@ -1,6 +1,7 @@
 // The configurations that came into force, as JSON.
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -64,11 +65,13 @@ bool is_of_alerts(const std::string& text) {
     return text.starts_with("alerts.");
 }
 
-// "customers/ID.toml"; "": another file.
-std::string_view id_in(std::string_view file) {
+// "acme" of "customers/acme.toml"; "": another file.
+std::string id_in(std::string_view file) {
     if (!file.starts_with(kCustomers) || !file.ends_with(kSuffix) || file.size() <= kCustomers.size() + kSuffix.size())
         return {};
-    return file.substr(kCustomers.size(), file.size() - kCustomers.size() - kSuffix.size());
+    std::string out(file.substr(kCustomers.size(), file.size() - kCustomers.size() - kSuffix.size()));
+    std::replace(out.begin(), out.end(), '/', '.');  // customers/acme/north.toml is acme.north's
+    return out;
 }
 
 // The lines do not say in which table they are, so a viewer sees none of the appliance's own file.
@@ -135,17 +138,14 @@ Json row_of(const WebRevision& revision, const Viewer& viewer) {
 }
 
 // Null: nothing of it is for this viewer, who sees `own`: ids at stackd, and here.
-Json row_for(const WebRevision& revision, const Viewer& viewer,
-             const std::vector<std::pair<std::string, std::string>>& own) {
+Json row_for(const WebRevision& revision, const Viewer& viewer, const std::map<std::string, std::string>& own) {
     Json changes = Json::array();
     std::set<std::string> customers;
-    for (const auto& [at_stackd, id] : own) {
-        if (!owns(revision, at_stackd)) continue;
-        for (const auto& [customer, text] : revision.details) {
-            if (customer != at_stackd || !is_for_customers(text)) continue;
-            changes.push_back({{"customer", id}, {"text", without_secret_names(text)}});
-            customers.insert(id);
-        }
+    for (const auto& [customer, text] : revision.details) {
+        const auto found = own.find(customer);
+        if (found == own.end() || !owns(revision, customer) || !is_for_customers(text)) continue;
+        changes.push_back({{"customer", found->second}, {"text", without_secret_names(text)}});
+        customers.insert(found->second);
     }
     if (changes.empty()) return {};
     // Numbers tell how often others are changed; comments are the operator's, and its people too.
@@ -166,12 +166,12 @@ Json row_for(const WebRevision& revision, const Viewer& viewer,
 
 std::string revisions_json(const Census& census, const SystemFacts& facts, const Viewer& viewer,
                            const std::string& customer, PageOf page) {
-    std::vector<std::pair<std::string, std::string>> own;
+    std::map<std::string, std::string> own;  // by the id at stackd
     if (!viewer.sees_all()) {
-        for (const std::string& id : viewer.grant.customers) {
-            if (!customer.empty() && id != customer) continue;
-            const std::string at_stackd = census.find(id) == nullptr ? std::string() : census.id_at_stackd(id);
-            if (!at_stackd.empty()) own.emplace_back(at_stackd, id);
+        for (const auto& [id, entry] : census.customers()) {
+            if (!viewer.may_see(id) || (!customer.empty() && id != customer)) continue;
+            if (std::string at_stackd = census.id_at_stackd(id); !at_stackd.empty())
+                own.emplace(std::move(at_stackd), id);
         }
     }
     const std::string wanted = customer.empty() ? std::string() : census.id_at_stackd(customer);

@@ -170,17 +170,23 @@ void Census::apply_snapshot(Now now, SnapshotRound round) {
     as_of_ = now.wall;
     const std::size_t told = told_.size();
     const std::vector<Rename> renames = take_renames();
-    rename_customers(now, renames, round.customers);
+    const std::set<std::string> moved = find_moved(renames, round.customers);
+    rename_customers(now, renames, moved, round.customers);
     // Each rename has a number of its own, before that of the generation with it. After two generations at once, who
     // was renamed in the first one may have made room for another in the second.
     const bool is_next = header_.generation <= before + (told - told_.size()) + 1;
-    const std::set<std::string> strangers = find_strangers(is_next ? renames : std::vector<Rename>{}, round.customers);
+    std::set<std::string> strangers = find_strangers(is_next ? renames : std::vector<Rename>{}, round.customers);
     for (SnapshotRound::Customer& customer : round.customers) apply_customer(now, seconds, std::move(customer));
     if (header_.full) remove_absent_customers(now);
     finish_round(now);
     record_missing(now, !round.customers.empty());
     for (const std::string& id : strangers) start_anew(customers_.at(id));
     events_.disown(strangers);  // with those of the peers that went just now
+    // Theirs are disowned already; the first event where they are now is that of the rename.
+    for (const std::string& id : moved) {
+        const auto found = customers_.find(id);
+        if (found != customers_.end() && strangers.insert(id).second) start_anew(found->second);
+    }
     if (keeps_past_ && !has_lost_track() && (!renames.empty() || !strangers.empty())) add_step({renames, strangers});
 }
 

@@ -190,7 +190,10 @@ class Census {
                            std::string from = {}, std::string to = {}, std::string reason = {});
     // Those that this snapshot shows for the first time.
     [[nodiscard]] std::vector<Rename> take_renames();
-    void rename_customers(Now now, const std::vector<Rename>& renames,
+    // The new ids of those that are another reseller's now, or nobody's. What was before is not for who sees it there.
+    [[nodiscard]] std::set<std::string> find_moved(const std::vector<Rename>& renames,
+                                                   const std::vector<SnapshotRound::Customer>& round) const;
+    void rename_customers(Now now, const std::vector<Rename>& renames, const std::set<std::string>& moved,
                           const std::vector<SnapshotRound::Customer>& round);
     // Ids of which there are events, and whose customer has none of the peers (keys) of the one that had it until now.
     // `renames`: those of which it is certain that nobody else has got the new id since.

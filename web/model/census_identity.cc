@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <map>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -18,6 +20,20 @@ const std::string& key_of(const ipc::ShownWireguardPeer& tunnel) {
 
 const std::string& key_of(const ipc::PeerSnapshot& peer) {
     return std::visit([](const auto& tunnel) -> const std::string& { return key_of(tunnel); }, peer.tunnel);
+}
+
+// "acme" of "acme.north"; "": nobody's customer.
+std::string_view reseller_of(std::string_view id) {
+    const auto dot = id.rfind('.');
+    return dot == std::string_view::npos ? std::string_view() : id.substr(0, dot);
+}
+
+// Whether what its own file says is the same: its resellers' shares, and being suspended with them, are not in it.
+bool has_own_settings_of(const ipc::CustomerSnapshot& before, const ipc::CustomerSnapshot& now) {
+    ipc::CustomerSettings settings = before.settings;
+    settings.groups = now.settings.groups;
+    settings.suspended = now.settings.suspended;
+    return settings == now.settings;
 }
 
 // Also of what it owns.
@@ -87,8 +103,29 @@ std::vector<Rename> Census::take_renames() {
     return out;
 }
 
+std::set<std::string> Census::find_moved(const std::vector<Rename>& renames,
+                                         const std::vector<SnapshotRound::Customer>& round) const {
+    std::set<std::string> out;
+    if (renames.empty()) return out;
+    std::map<std::string_view, std::string_view> renamed;
+    for (const Rename& rename : renames) renamed.emplace(rename.from, rename.to);
+    std::set<std::string_view> present;
+    for (const SnapshotRound::Customer& customer : round) present.insert(customer.customer.settings.id);
+    // A reseller without peers is not known again by them: it is the one that came when the other went.
+    const auto is_renamed = [&](std::string_view from, std::string_view to) {
+        if (const auto found = renamed.find(from); found != renamed.end()) return found->second == to;
+        return from == to || (header_.full && !from.empty() && !to.empty() && !present.contains(from) &&
+                              present.contains(to) && find(to) == nullptr);
+    };
+    for (const Rename& rename : renames) {
+        if (rename.from != rename.to && !is_renamed(reseller_of(rename.from), reseller_of(rename.to)))
+            out.insert(rename.to);
+    }
+    return out;
+}
+
 // They keep their charts, states and events.
-void Census::rename_customers(Now now, const std::vector<Rename>& renames,
+void Census::rename_customers(Now now, const std::vector<Rename>& renames, const std::set<std::string>& moved,
                               const std::vector<SnapshotRound::Customer>& round) {
     if (renames.empty()) return;
     std::set<std::string_view> given_up;
@@ -106,12 +143,14 @@ void Census::rename_customers(Now now, const std::vector<Rename>& renames,
     rename_keys(customers_, renames);
     rename_keys(left_, renames);
     events_.rename(renames);
+    events_.disown(moved);
     std::set<std::string_view> present;
     for (const SnapshotRound::Customer& customer : round) present.insert(customer.customer.settings.id);
     for (const Rename& rename : renames) {
         if (rename.from == rename.to || find(rename.to) == nullptr) continue;
-        // A former id that is another customer's now is not for who may see this one only.
-        const bool is_taken = find(rename.from) != nullptr || present.contains(rename.from);
+        // A former id that is another customer's now, or another reseller's, is not for who may see this one only.
+        const bool is_taken =
+            find(rename.from) != nullptr || present.contains(rename.from) || moved.contains(rename.to);
         record_event(now, EventKind::kRenamed, rename.to, {}, is_taken ? "" : rename.from, rename.to);
     }
 }
@@ -134,7 +173,7 @@ std::set<std::string> Census::find_strangers(const std::vector<Rename>& renames,
             keys = keys_of(before);
             const bool is_empty = customer.peers.empty() && customer.connections.empty();
             const bool has_none = before.peers.empty() && before.connections.empty() && is_empty;
-            if (keys.empty() || (has_none && before.shown.settings == customer.customer.settings)) continue;
+            if (keys.empty() || (has_none && has_own_settings_of(before.shown, customer.customer))) continue;
             if (is_empty) before.last_keys = keys;
         } else if (auto gone = left_.extract(id); !gone.empty()) {
             keys = std::move(gone.mapped());

@@ -519,3 +519,61 @@ TEST_CASE("a customer that takes the id of one that was removed does not take it
     const auto is_removal = [](const Event& event) { return event.kind == EventKind::kRemoved; };
     CHECK(census.events().find("", 0, UINT64_MAX, 100, is_removal).empty());
 }
+
+TEST_CASE("who comes to another reseller leaves its past and its former id behind; a renamed reseller's do not") {
+    Census census;
+    Vpnd vpnd;
+    vpnd.round.header.full = true;
+    serve(census, vpnd, {"acme", "acme.north", "globex"});
+    const auto shown = [&census](const std::string& id) {
+        std::string out;
+        for (const Event* const event :
+             census.events().find(id, 0, UINT64_MAX, 100, [](const Event& one) { return !one.is_disowned; }))
+            out += std::string(name_of(event->kind)) + " " + event->from + ";";
+        return out;
+    };
+    REQUIRE_FALSE(shown("acme.north").empty());
+    rename_told(census, vpnd, {{"acme", "apex"}, {"acme.north", "apex.north"}});
+    census.apply_snapshot(at(4), vpnd.round);
+    CHECK(shown("apex.north").find("renamed acme.north;") == 0);
+    CHECK(read_of(census, "apex.north") == "acme.north");
+    CHECK(census.find("apex.north")->state == CustomerState::kUp);
+    rename_told(census, vpnd, {{"apex.north", "globex.north"}});
+    census.apply_snapshot(at(6), vpnd.round);
+    CHECK(shown("globex.north") == "renamed ;");
+    CHECK(read_of(census, "globex.north").empty());
+    CHECK(census.find("globex.north")->peers.at("peer of acme.north").series == nullptr);
+    // Whose it was before, who sees all still reads.
+    CHECK(kinds(census, "globex.north").size() > 1);
+}
+
+TEST_CASE("the customers of a renamed reseller without peers keep their past, unless both resellers are there") {
+    Census census;
+    Vpnd vpnd;
+    vpnd.round.header.full = true;
+    serve(census, vpnd, {"acme", "acme.north"});
+    rename_told(census, vpnd, {{"acme.north", "apex.north"}});
+    vpnd.round.customers[0].customer.settings.id = "apex";
+    census.apply_snapshot(at(4), vpnd.round);
+    CHECK(read_of(census, "apex.north") == "acme.north");
+    rename_told(census, vpnd, {{"apex.north", "globex.north"}});
+    vpnd.round.customers.push_back(vpnd.round.customers[0]);
+    vpnd.round.customers.back().customer.settings.id = "globex";
+    census.apply_snapshot(at(6), vpnd.round);
+    CHECK(read_of(census, "globex.north").empty());
+}
+
+TEST_CASE("a customer without peers is not another one when its reseller's share or state changes") {
+    Census census;
+    Vpnd vpnd;
+    serve(census, vpnd, {"acme.north"});
+    vpnd.round.customers[0].peers.clear();
+    census.apply_snapshot(at(4), vpnd.round);
+    vpnd.round.customers[0].customer.settings.groups = {{"acme", 3}};
+    vpnd.round.customers[0].customer.settings.suspended = true;
+    census.apply_snapshot(at(6), vpnd.round);
+    CHECK(read_of(census, "acme.north") == "acme.north");
+    vpnd.round.customers[0].customer.settings.name = "Another";
+    census.apply_snapshot(at(8), vpnd.round);
+    CHECK(read_of(census, "acme.north").empty());
+}

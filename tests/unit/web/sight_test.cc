@@ -31,7 +31,8 @@ struct Room {
         for (const auto& [name, grant] :
              std::vector<std::pair<std::string, access::Grant>>{{"operator", {access::Role::kOperator, {}}},
                                                                 {"viewer", {access::Role::kViewer, {}}},
-                                                                {"own", {access::Role::kCustomer, {"acme"}}}})
+                                                                {"own", {access::Role::kCustomer, {"acme"}}},
+                                                                {"reseller", {access::Role::kReseller, {"acme"}}}})
             users.tokens.push_back({name, grant, access::sha256_hex(name)});
         gate.set_users(users);
         vpnd.round.customers.push_back(vpnd.round.customers[0]);
@@ -347,4 +348,22 @@ TEST_CASE_FIXTURE(Room, "an operator alone sees whom alertd tells") {
     CHECK(shown["targets"][0]["last_text"] == "told");
     CHECK(json::parse(get("/system", "viewer").body)["alerts"].is_null());
     CHECK(get("/system", "own").status == 404);
+}
+
+TEST_CASE_FIXTURE(Room, "a reseller sees what changed of its customers, and nothing of its own file or of others") {
+    vpnd.round.customers.resize(4, vpnd.round.customers[0]);
+    vpnd.round.customers[2].customer.settings.id = "acme.north";
+    vpnd.round.customers[3].customer.settings.id = "globex.north";
+    census.apply_snapshot(at(2), vpnd.round);
+    facts.revisions = {revision(3, {{"acme", "stack.mtu: 1420 -> 1380"}, {"globex.north", "state: active -> x"}}),
+                       revision(2, {{"acme.north", "stack.mtu: 1420 -> 1300"}})};
+    facts.revisions[1].files[0].name = "customers/acme/north.toml";
+    const json seen = items("/revisions", "reseller");
+    REQUIRE(seen.size() == 1);
+    CHECK(seen[0]["customers"] == json{"acme.north"});
+    CHECK(seen[0]["changes"][0]["text"] == "stack.mtu: 1420 -> 1300");
+    CHECK(items("/customers/acme.north/revisions", "reseller").size() == 1);
+    // A file below a reseller is of the customer with a dot in its id.
+    CHECK(items("/customers/acme.north/revisions", "operator").size() == 1);
+    CHECK(items("/revisions", "operator")[1]["customers"] == json{"acme.north"});
 }
