@@ -21,6 +21,7 @@
 #include "config/customer_id.h"
 #include "config/edit/edit.h"
 #include "config/file_reader.h"
+#include "config/resellers.h"
 #include "config/wireguard.h"
 #include "crypto/keys.h"
 #include "crypto/secret.h"
@@ -107,6 +108,15 @@ Status put_back(const std::string& path, const std::string& written, const std::
     if (!now) return tl::unexpected<Error>(now.error());
     if (now->text != written) return fail(ErrorCode::kConflict, "somebody else has changed " + path + " meanwhile");
     return amend::write_over(path, *now, before);
+}
+
+// The reseller among those of the user whose customer this is; the outermost, when one is the other's.
+const std::string& reseller_for(const access::User& user, const std::string& customer) {
+    const std::string* out = nullptr;
+    for (const std::string& id : user.grant.customers) {
+        if (config::is_customer_of(customer, id) && (out == nullptr || id.size() < out->size())) out = &id;
+    }
+    return out == nullptr ? customer : *out;
 }
 
 config::Operation operation_of(const ipc::WebChange& request) {
@@ -279,7 +289,7 @@ bool PageChanges::takes_turn(Instant now, const access::User& user, const ipc::W
     const bool is_reseller = user.grant.role == access::Role::kReseller;
     const Duration price = is_operator(user) ? kOperatorPrice : (is_reseller ? kResellerPrice : kCustomerPrice);
     TokenBucket& bucket = turns_[is_operator(user) ? "user " + user.name
-                                 : is_reseller     ? "reseller " + config::resellers_of(request.customer).front()
+                                 : is_reseller     ? "reseller " + reseller_for(user, request.customer)
                                                    : "customer " + request.customer];
     if (!bucket.is_open(now)) return false;
     bucket.charge(now, price, price * (kBurst - 1));
@@ -303,13 +313,15 @@ ipc::WebChanged PageChanges::carry_out(const access::User& user, const ipc::WebC
                                          (report.exit_status == 0 ? "" : "; " + report.summary));
 }
 
-// Of one customer that has no bound of its own the reseller's bound, which counts all of its customers' peers when the
-// file is checked.
+// The smallest bound: its own, and those of its resellers, which count all of their customers' peers when the file is
+// checked.
 std::optional<std::uint32_t> PageChanges::most_for_reseller(const config::Customer& customer) const {
     std::optional<std::uint32_t> most = customer.max_peers;
     for (const std::string& id : config::resellers_of(customer.id)) {
         const auto* const reseller = hands_.in_force().find(id);
-        if (!most && reseller != nullptr && reseller->customer.reseller) most = reseller->customer.reseller->max_peers;
+        if (reseller == nullptr || !reseller->customer.reseller) continue;
+        const std::optional<std::uint32_t>& bound = reseller->customer.reseller->max_peers;
+        if (bound) most = std::min(most.value_or(*bound), *bound);
     }
     return most;
 }
@@ -396,6 +408,8 @@ ipc::WebChanged PageChanges::change_file(const access::User& user, const ipc::We
     const auto served = hands_.in_force().share(request.customer);
     if (served != nullptr && served->text == written) {
         out.text += remark(report, request.customer);
+        if (request.action == WebAction::kResume && config::is_suspended(served->customer))
+            out.text += "; it stays off while its reseller is suspended";
         return out;
     }
     // What did not come into force is not in the file either.
