@@ -232,18 +232,27 @@ bool compare(const Invocation& invocation, const Node& node, const FleetHere& he
     return is_clean;
 }
 
+// A fleet shares customers/ID.toml only.
+Status check_levels(const std::string& config_dir) {
+    const config::CustomerFiles files = config::list_customer_files(config_dir);
+    if (!files.complete) return fail(ErrorCode::kFailed, config::format(files.diagnostics.front()));
+    for (const std::string& id : files.ids) {
+        if (config::level_of(id) > 1)
+            return fail(ErrorCode::kInvalid,
+                        fmt::format("{} is of a reseller, and a fleet does not share those; accepted: only "
+                                    "customers/ID.toml",
+                                    config::customer_file(id)));
+    }
+    return {};
+}
+
 // `question`: what has to be agreed to first; then nothing was put.
 int put_edited(const Invocation& invocation, const std::string& removed, FleetBase base, std::string& question,
                Output& output) {
     auto here = read_fleet_here(invocation.config_dir);
     if (!here) return refuse(output, here.error());
-    for (const std::string& id : config::list_customer_files(invocation.config_dir).ids) {
-        if (config::level_of(id) > 1)
-            return complain(output, kFailed,
-                            fmt::format("nothing was changed: {} is of a reseller, and a fleet does not share those; "
-                                        "accepted: only customers/ID.toml",
-                                        config::customer_file(id)));
-    }
+    if (const Status all = check_levels(invocation.config_dir); !all)
+        return complain(output, kFailed, "nothing was changed: " + all.error().what);
     std::set<std::string> mine = edited_files(*here, base);
     if (!invocation.only.empty()) {
         const auto customers = customers_by_file(invocation.config_dir);
@@ -347,6 +356,8 @@ int join_fleet(const Invocation& invocation, Output& output) {
         const auto base = read_fleet_base(invocation.config_dir);
         if (!base) return refuse(output, base.error());
         if (*base) return complain(output, kFailed, "this node's configuration is the fleet's already");
+        if (const Status all = check_levels(invocation.config_dir); !all)
+            return complain(output, kFailed, "not joined: " + all.error().what);
         if (const auto node = read_node(invocation); !node) return refuse(output, node.error());
         const auto fleet = fleet_configuration(invocation.run_dir, 0);
         if (!fleet) return refuse(output, fleet.error());

@@ -8,6 +8,7 @@
 
 #include "crypto/random.h"
 #include "crypto/x25519.h"
+#include "ctl/commands/fleet_files.h"
 #include "ctl/commands/fleet_guard.h"
 #include "ctl/commands/fleet_taken.h"
 #include "ctl/files/files.h"
@@ -262,4 +263,23 @@ TEST_CASE("a name of a fleet's file leads nowhere else") {
     for (const char* key : {"", "customers/acme/x", "customers/acme.x", "customers/Acme", "secrets/.x.swp",
                             "secrets/a~", "certs/a.new", "certs/../x", "other", "secrets/", "appliance/x"})
         CHECK_FALSE(is_fleet_key(key));
+}
+
+TEST_CASE("a fleet refuses files below resellers, before anything is put") {
+    Follower node;
+    const std::string root = node.directory.path;
+    std::filesystem::create_directories(root + "/customers/acme");
+    REQUIRE(create_file(root + "/warren.toml", "schema = 1\n"));
+    REQUIRE(create_file(root + "/customers/acme.toml", "schema = 1\n"));
+    REQUIRE(create_file(root + "/customers/acme/north.toml", "schema = 1\n"));
+    REQUIRE(write_fleet_base(root, node.base));
+    node.invocation.run_dir = root + "/run";  // nobody answers there
+    Output output{node.said, node.said};
+    CHECK(put_into_fleet(node.invocation, "", output).exit_status == kFailed);
+    CHECK(node.said.str().find("nothing was changed: customers/acme/north.toml is of a reseller, and a fleet does not "
+                               "share those; accepted: only customers/ID.toml") != std::string::npos);
+    std::filesystem::remove(root + "/fleet.base");
+    node.said.str("");
+    CHECK(join_fleet(node.invocation, output) == kFailed);
+    CHECK(node.said.str().find("not joined: customers/acme/north.toml is of a reseller") != std::string::npos);
 }
