@@ -3,7 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <string>
+
+#include "ctl/files/config_files.h"
+#include "ctl/files/files.h"
+#include "ctl/files/staged_tree.h"
+#include "samples.h"
 
 using namespace warren;
 using namespace warren::ctl;
@@ -38,6 +44,27 @@ TEST_CASE("a backup is read as it was written, any bytes in its files") {
     CHECK(read->files[1].name == "secrets/acme/a b.psk");
     CHECK(text_of(read->files[1].content) == std::string("\0\n\xff", 3));
     CHECK(read->files[2].mode == 0640);
+}
+
+TEST_CASE("files of resellers' customers are in a backup, and come back with their directories") {
+    namespace fs = std::filesystem;
+    const samples::TemporaryDirectory place;
+    const std::string root = place.path + "/warren";
+    fs::create_directories(root + "/customers/acme/south");
+    fs::permissions(root + "/customers/acme", fs::perms(0750));
+    for (const char* name : {"customers/acme.toml", "customers/acme/south.toml", "customers/acme/south/lab.toml"})
+        REQUIRE(create_file(root + "/" + name, name, 0640));
+    const auto files = read_config_files(root);
+    REQUIRE(files);
+    CHECK(files->size() == 3);
+    fs::remove_all(root + "/customers/acme/south");
+    StagedTree tree(root, place.path + "/kept");
+    REQUIRE(tree.write(*files));
+    REQUIRE(tree.take_place());
+    CHECK(read_text(root + "/customers/acme/south/lab.toml").value() == "customers/acme/south/lab.toml");
+    CHECK(fs::status(root + "/customers/acme").permissions() == fs::perms(0750));
+    CHECK(fs::status(root + "/customers/acme/south").permissions() == fs::perms(0755));
+    CHECK(fs::status(root + "/customers/acme/south/lab.toml").permissions() == fs::perms(0640));
 }
 
 TEST_CASE("what was cut is refused, or has fewer whole files") {
