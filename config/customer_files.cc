@@ -40,10 +40,10 @@ Result<std::vector<std::string>> list(const std::string& directory, int flags) {
     return out;
 }
 
-// Of a name that is no file of a customer's: S_IFDIR, S_IFLNK, ...
+// Of a name that is no file of a customer's: S_IFDIR, S_IFLNK, ...; 0: it has gone meanwhile.
 Result<mode_t> kind_of(const std::string& path) {
     struct stat about {};
-    if (::lstat(path.c_str(), &about) != 0) return fail_errno("cannot be read", errno);
+    if (::lstat(path.c_str(), &about) != 0 && errno != ENOENT) return fail_errno("cannot be read", errno);
     return about.st_mode & S_IFMT;
 }
 
@@ -77,10 +77,12 @@ class Listing {
         if (level < kMostLevels) return add(path, prefix, level + 1);
         complain(path, fmt::format("customers are at most {} levels deep: nothing here is used", kMostLevels));
     }
-    // There may be customers.
+    // There may be customers. Said first.
     void miss(const std::string& path, const std::string& why) {
         out_.complete = false;
-        complain(path, why + "; without it the customers to keep are unknown, so nothing is applied");
+        out_.diagnostics.insert(
+            out_.diagnostics.begin(),
+            file_error(path, why + "; without it the customers to keep are unknown, so nothing is applied"));
     }
     void complain(const std::string& file, std::string message) {
         out_.diagnostics.push_back(file_error(file, std::move(message)));

@@ -112,10 +112,14 @@ std::set<std::string> Census::find_moved(const std::vector<Rename>& renames,
     std::set<std::string_view> present;
     for (const SnapshotRound::Customer& customer : round) present.insert(customer.customer.settings.id);
     // A reseller without peers is not known again by them: it is the one that came when the other went.
+    const auto is_served = [this](std::string_view id) {
+        const CustomerEntry* const known = find(id);
+        return known != nullptr && known->is_served;
+    };
     const auto is_renamed = [&](std::string_view from, std::string_view to) {
         if (const auto found = renamed.find(from); found != renamed.end()) return found->second == to;
-        return from == to || (header_.full && !from.empty() && !to.empty() && !present.contains(from) &&
-                              present.contains(to) && find(to) == nullptr);
+        return from == to || (header_.full && !from.empty() && !to.empty() && is_served(from) &&
+                              !present.contains(from) && present.contains(to) && !is_served(to));
     };
     for (const Rename& rename : renames) {
         if (rename.from != rename.to && !is_renamed(reseller_of(rename.from), reseller_of(rename.to)))
