@@ -49,12 +49,21 @@ constexpr Key kSchema[] = {
     {.document = kCustomer, .path = "bgp.announce", .type = Type::kPrefixes, .max = kMaxAllowedIpsPerPeer,
      .doc = "The networks that neighbours are told of. Absent: all that are behind the customer's tunnels, but not a "
             "default route.", .example = "[\"10.43.0.0/16\"]"},
+    {.document = kCustomer, .path = "bgp.allow_learned", .type = Type::kPrefixes, .max = 64,
+     .doc = "What is learned towards a peer of WireGuard becomes that peer's network, as if it were among its "
+            "allowed_ips, as long as it is learned: these networks and parts of them, but nothing that the file gives "
+            "to another tunnel, to the handoff or to the stack, and at most 4096 of the customer. The peer is the one "
+            "whose allowed_ips have the route's gateway. Neighbours may be behind tunnels then, and are told of what "
+            "is learned within these networks, unless bgp.announce is there. Absent: what is learned behind a tunnel "
+            "gets no packets.",
+     .example = "[\"10.60.0.0/14\"]"},
     {.document = kCustomer, .path = "bgp.neighbour", .type = Type::kTables, .max = 32,
      .doc = "A router that the stack exchanges routes with."},
     {.document = kCustomer, .path = "bgp.neighbour[].name", .type = Type::kIdentifier, .required = true,
      .doc = "The neighbour's name, unique within the customer.", .example = "\"core\""},
     {.document = kCustomer, .path = "bgp.neighbour[].address", .type = Type::kAddress, .required = true,
-     .doc = "Its address, in a network of handoff.address.", .example = "\"10.42.0.254\""},
+     .doc = "Its address, in a network of handoff.address; with bgp.allow_learned also among a peer's allowed_ips.",
+     .example = "\"10.42.0.254\""},
     {.document = kCustomer, .path = "bgp.neighbour[].asn", .type = Type::kInteger, .required = true, .min = 1,
      .max = 4294967294, .doc = "Its number of an autonomous system; the same as bgp.asn for an internal neighbour.",
      .example = "64600"},

@@ -16,7 +16,7 @@ namespace {
 class ServiceCheck {
   public:
     ServiceCheck(const Parsed<Customer>& parsed, std::vector<Diagnostic>& out)
-        : customer_(parsed.value), source_(parsed.source), out_(out) {
+        : customer_(parsed.value), source_(parsed.source), out_(out), tunnels_(parsed.value) {
         for (const Prefix& own : customer_.stack.addresses) add_own(own);
         if (customer_.handoff) {
             for (const Prefix& own : customer_.handoff->addresses) {
@@ -24,8 +24,7 @@ class ServiceCheck {
                 if (own.length != kUnreadablePrefix.length) lan_.push_back(own.network());
             }
         }
-        const TunnelNetworks tunnels(customer_);
-        for (const auto& [network, where] : tunnels.all()) networks_.push_back(network);
+        for (const auto& [network, where] : tunnels_.all()) networks_.push_back(network);
     }
 
     void check() {
@@ -143,12 +142,18 @@ class ServiceCheck {
             const std::string path = fmt::format("bgp.neighbour[{}].address", i);
             if (is_own(each.address)) {
                 error(path, fmt::format("bgp.neighbour.address: {} is the stack itself", to_string(each.address)));
-            } else if (customer_.stack.devices.empty() && !holds(lan_, each.address)) {
+            } else if (customer_.stack.devices.empty() && !holds(lan_, each.address) &&
+                       !is_behind_peer(bgp, each.address)) {
                 error(path, fmt::format("bgp.neighbour.address: {} is in no network of the handoff; accepted: an "
-                                        "address in a network of handoff.address",
-                                        to_string(each.address)));
+                                        "address in a network of handoff.address{}",
+                                        to_string(each.address),
+                                        bgp.allow_learned.empty() ? "" : ", or among a peer's allowed_ips"));
             }
         }
+    }
+
+    [[nodiscard]] bool is_behind_peer(const Bgp& bgp, const IpAddress& address) const {
+        return !bgp.allow_learned.empty() && tunnels_.peer_towards(address) != nullptr;
     }
 
     static std::string lower(std::string text) {
@@ -160,6 +165,7 @@ class ServiceCheck {
     const Customer& customer_;
     const Source& source_;
     std::vector<Diagnostic>& out_;
+    TunnelNetworks tunnels_;
     std::vector<IpAddress> own_;
     std::vector<Prefix> lan_;
     std::vector<Prefix> networks_;  // that the stack reaches without a static route

@@ -42,6 +42,7 @@ static void read(const Node* node, Bgp& to) {
     read(node->find("asn"), to.asn);
     read(node->find("router_id"), to.router_id);
     read(node->find("announce"), to.announce);
+    read(node->find("allow_learned"), to.allow_learned);
     read(node->find("neighbour"), to.neighbours);
 }
 
@@ -77,6 +78,7 @@ void flatten_services(const Customer& customer, std::map<std::string, std::strin
     out["bgp.asn"] = fmt::to_string(bgp.asn);
     if (!bgp.router_id.is_unspecified()) out["bgp.router_id"] = to_string(bgp.router_id);
     if (bgp.announce) out["bgp.announce"] = bgp.announce->empty() ? "nothing" : listed(*bgp.announce);
+    if (!bgp.allow_learned.empty()) out["bgp.allow_learned"] = listed(bgp.allow_learned);
     for (const BgpNeighbour& each : bgp.neighbours)
         out["bgp.neighbour " + each.name] =
             fmt::format("{} AS {}, import {}, at most {}", to_string(each.address), each.asn,

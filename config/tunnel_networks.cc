@@ -77,9 +77,34 @@ TunnelNetworks::TunnelNetworks(const Customer& customer) : customer_(customer) {
     for (std::size_t list = 0; list < lists_.size(); ++list) {
         for (std::size_t i = 0; i < lists_[list].networks.size(); ++i) {
             const Prefix& network = lists_[list].networks[i];
-            if (readable(network)) all_.try_emplace(network.network(), Where{list, i});
+            if (!readable(network)) continue;
+            all_.try_emplace(network.network(), Where{list, i});
+            lengths_.at(network.address.is_v4() ? 0 : 1).set(network.length);
         }
     }
+}
+
+const std::pair<const Prefix, TunnelNetworks::Where>* TunnelNetworks::covering(const Prefix& prefix,
+                                                                               unsigned shortest) const {
+    const auto& lengths = lengths_.at(prefix.address.is_v4() ? 0 : 1);
+    for (unsigned length = prefix.length + 1U; length-- > shortest;) {
+        if (!lengths.test(length)) continue;
+        const auto found = all_.find({prefix.address.masked(length), static_cast<std::uint8_t>(length)});
+        if (found != all_.end()) return &*found;
+    }
+    return nullptr;
+}
+
+const NetworkList* TunnelNetworks::peer_towards(const IpAddress& address) const {
+    const auto* const found = covering({address, static_cast<std::uint8_t>(address.bits())});
+    if (found == nullptr || lists_[found->second.list].is_connection) return nullptr;
+    const auto has_it = [&](const Prefix& own) {
+        return readable(own) && own.network().contains(address) && own.length >= found->first.length;
+    };
+    if (customer_.handoff &&
+        std::any_of(customer_.handoff->addresses.begin(), customer_.handoff->addresses.end(), has_it))
+        return nullptr;
+    return &lists_[found->second.list];
 }
 
 std::string TunnelNetworks::path_of(Where at) const {

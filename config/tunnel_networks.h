@@ -1,6 +1,8 @@
 // The networks behind a customer's tunnels, whatever their kind, with the places where its file names them.
 #pragma once
 
+#include <array>
+#include <bitset>
 #include <cstddef>
 #include <deque>
 #include <map>
@@ -8,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/customer.h"
@@ -47,6 +50,11 @@ class TunnelNetworks {
     [[nodiscard]] const std::vector<NetworkList>& lists() const { return lists_; }
     // Each network, and where it is first.
     [[nodiscard]] const std::map<Prefix, Where>& all() const { return all_; }
+    // The longest network that has all of `prefix`, and at least `shortest` bits; null: there is none.
+    [[nodiscard]] const std::pair<const Prefix, Where>* covering(const Prefix& prefix, unsigned shortest = 0) const;
+    // The list of the peer whose tunnel leads to the address; null: it is on the handoff, behind a connection, or
+    // nowhere.
+    [[nodiscard]] const NetworkList* peer_towards(const IpAddress& address) const;
     // "wireguard.peer[2].allowed_ips[0]"
     [[nodiscard]] std::string path_of(Where at) const;
     // "a peer's allowed_ips", "a connection's remote"
@@ -67,6 +75,7 @@ class TunnelNetworks {
     std::deque<std::vector<Prefix>> mapped_;  // of peers with maps, which `lists_` refers to
     std::vector<NetworkList> lists_;
     std::map<Prefix, Where> all_;
+    std::array<std::bitset<129>, 2> lengths_;  // that `all_` has, by family
     // While check() runs.
     const Source* source_ = nullptr;
     std::vector<Diagnostic>* out_ = nullptr;

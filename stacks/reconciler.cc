@@ -234,6 +234,7 @@ bool Reconciler::record_outcome(const config::AcceptedCustomer& accepted, const 
         const bool stays_parked = round.parked.contains(id);
         if (stays_parked) unsound_.erase(id);
         if (before != nullptr && !stays_parked) {
+            learned_.prepare(before->customer);
             const auto back = stacks_.bring_up(before->customer);
             if (back && back->has_new_tunnel) view_.forget_tunnel(id);
             if (!back && !stacks_.has_tunnel(id)) standing_.insert(id);  // it is not parked: it is to be mended
@@ -300,6 +301,7 @@ bool Reconciler::bring_up_stacks(Round& round, Report& report) {
         for (const auto& accepted : some) {
             const std::string& id = accepted->customer.id;
             customers.push_back(&accepted->customer);
+            learned_.prepare(accepted->customer);
             round.checked.insert(id);
             const config::AcceptedCustomer* const before = current_.find(id);
             if (before != nullptr && is_parked(before->customer)) round.parked.insert(id);
@@ -322,7 +324,8 @@ Status Reconciler::deliver(VpndLink& link, const config::Generation& next, const
     Status delivered = view_.deliver(
         link, {number_, next, listeners, sockets_, stacks_, options_.numbers, present, full, before_commit, seen_,
                // One that waits for its repair keeps its tunnels meanwhile, as one that is parked.
-               [](const config::Customer& customer) { return config::is_parkable(customer); }});
+               [](const config::Customer& customer) { return config::is_parkable(customer); },
+               [this](const config::Customer& customer) { return learned_.networks_of(customer); }});
     if (delivered) {
         seen_.clear();
         options_.tell_secrets(link, next, true);
@@ -374,6 +377,7 @@ void Reconciler::roll_back(const Round& round) {
         if (!is_changed(*accepted)) continue;
         const config::AcceptedCustomer* before = current_.find(accepted->customer.id);
         if (before == nullptr || is_parked(before->customer)) continue;
+        learned_.prepare(before->customer);
         const auto back = stacks_.bring_up(before->customer);
         if (back) continue;
         log(LogLevel::kError, "roll_back_failed", {{"customer", accepted->customer.id}, {"reason", back.error().what}});
@@ -446,6 +450,7 @@ void Reconciler::accept(VpndLink& link, Round& round, Report& report) {
     // A stack that stays for a while after its customer left is not waited for.
     std::erase_if(incomplete_, [this](const auto& each) { return current_.find(each.first) == nullptr; });
     last_good_ = std::move(round.last_good);
+    learned_.follow(current_);
     (void)note_changes(round.checked);  // those that were not checked are queued already
     close_unused_listeners();
     report.accepted = true;
@@ -573,19 +578,13 @@ Status Reconciler::deliver_all(VpndLink& link, const std::function<Status()>& be
     const VpndView before = std::exchange(view_, VpndView());
     Status delivered = deliver(link, current_, present_, true, before_commit);
     if (!delivered) view_ = before;
+    learned_.follow(current_);
     if (delivered)
         std::erase_if(problems_,
                       [](const ipc::ControlText& text) { return text.customer.empty() && text.text.ends_with(kOwed); });
     update_unserved();
     update_pending_workers();
     return delivered;
-}
-
-void Reconciler::deliver_tunnels(VpndLink& link) {
-    if (!link.is_connected()) return;
-    ++number_;
-    if (const Status delivered = deliver(link, current_, present_, false); !delivered)
-        log(LogLevel::kError, "generation_not_applied", {{"reason", delivered.error().what}});
 }
 
 }  // namespace warren::stacks

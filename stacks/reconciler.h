@@ -21,6 +21,7 @@
 #include "ipc/control_messages.h"
 #include "stacks/auth_secrets.h"
 #include "stacks/children/vpnd_link.h"
+#include "stacks/learned_keeper.h"
 #include "stacks/listeners/listener_table.h"
 #include "stacks/plan/patrol.h"
 #include "stacks/plan/report.h"
@@ -56,6 +57,7 @@ class Reconciler {
     Reconciler(Kernel& kernel, Options options)
         : options_(std::move(options)),
           stacks_(kernel, options_.run_dir),
+          learned_(stacks_, options_.clock),
           sockets_(options_.run_dir, options_.cores, options_.uapi_directory) {}
 
     // Reserved of max_descriptors for all but tunnels and listeners: files, requests, clients of vpnd.
@@ -146,7 +148,14 @@ class Reconciler {
     void patrol(VpndLink& link, std::size_t count);
     [[nodiscard]] bool has_patrol() const { return patrol_.waiting() > 0; }
     // Queues every stack.
-    void begin_patrol() { patrol_.begin(current_, {}); }
+    void begin_patrol() {
+        patrol_.begin(current_, {});
+        learned_.note_all(current_);
+    }
+    // Has vpnd take what BIRDs have learned since. A link that breaks is closed.
+    void follow_learned(VpndLink& link);
+    [[nodiscard]] Instant next_of_learned() const { return learned_.next_deadline(); }
+    [[nodiscard]] const LearnedKeeper& learned() const { return learned_; }
     // Tells vpnd where the devices are that endpoints name, when they have moved since.
     void follow_devices(VpndLink& link);
     // A customer that may be parked (config::is_parkable()) has no stack until it is woken, and none again after vpnd
@@ -338,6 +347,7 @@ class Reconciler {
     Served served_;
     SeenPeers seen_;  // where other nodes saw peers, until it was delivered
     StackKeeper stacks_;
+    LearnedKeeper learned_;
     ListenerTable sockets_;
     VpndView view_;
     config::Generation current_;                     // in force

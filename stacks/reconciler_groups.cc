@@ -107,11 +107,13 @@ Report Reconciler::serve_groups(VpndLink& link, Served served, const SeenPeers& 
         return report;
     }
     current_ = std::move(round.next);
+    learned_.follow(current_);
     if (const Status observed = stacks_.observe_uplink(); !observed)
         log(LogLevel::kWarn, "uplink_not_observed", {{"reason", observed.error().what}});
     for (const auto& accepted : current_.customers) {
         if (!changed.contains(accepted->customer.id) || !accepted->customer.handoff) continue;
         round.checked.insert(accepted->customer.id);
+        learned_.prepare(accepted->customer);
         (void)record_outcome(*accepted, stacks_.bring_up(accepted->customer), round, report);
     }
     if (note_changes(round.checked)) begin_patrol();

@@ -78,6 +78,7 @@ void Reconciler::take_names(const std::vector<Rename>& renames) {
     rename_keys(repairs_, renames);
     rename_keys(standing_, renames);
     rename_keys(unwoken_, renames);
+    learned_.rename(renames);
     for (const Rename& rename : renames) patrol_.hurry(rename.to);
 }
 

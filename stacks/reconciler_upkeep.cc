@@ -109,12 +109,41 @@ Duration Reconciler::pause_after(const std::string& customer, const std::vector<
 
 bool Reconciler::note_changes(const std::unordered_set<std::string>& ours) {
     const StackChanges changes = stacks_.take_changes();
+    if (changes.lost) learned_.note_all(current_);
     const std::size_t prefix = std::string_view(kNamespacePrefix).size();
     for (const std::string& name : changes.names) {
         const std::string id = name.substr(prefix);
         if (current_.find(id) != nullptr && !ours.contains(id)) patrol_.hurry(id);
     }
+    for (const std::string& name : changes.learned) {
+        if (const auto* const accepted = current_.find(name.substr(prefix))) learned_.note(accepted->customer);
+    }
     return changes.lost;
+}
+
+void Reconciler::deliver_tunnels(VpndLink& link) {
+    if (!link.is_connected()) return;
+    ++number_;
+    if (const Status delivered = deliver(link, current_, present_, false); !delivered)
+        log(LogLevel::kError, "generation_not_applied", {{"reason", delivered.error().what}});
+}
+
+void Reconciler::follow_learned(VpndLink& link) {
+    const std::vector<std::string> changed = learned_.look(current_);
+    if (changed.empty()) return;
+    for (const std::string& id : changed) {
+        view_.mark_changed(id);
+        const config::AcceptedCustomer& accepted = *current_.find(id);
+        learned_.prepare(accepted.customer);
+        // Rules that name a peer know its new networks before vpnd accepts a packet from there.
+        if (accepted.customer.firewall.rules.empty() && accepted.customer.stack.queues == 1) continue;
+        const auto outcome = stacks_.bring_up(accepted.customer);
+        if (outcome && outcome->has_new_tunnel) view_.forget_tunnel(id);
+        if (outcome) continue;
+        unsound_.insert(id);
+        log(LogLevel::kError, "stack_not_mended", {{"customer", id}, {"reason", outcome.error().what}});
+    }
+    deliver_tunnels(link);
 }
 
 void Reconciler::patrol(VpndLink& link, std::size_t count) {

@@ -94,6 +94,12 @@ Result<StackKeeper::Prospect> StackKeeper::prepare(Kernel& kernel, const config:
     if (is_in_doubt(customer.id))
         return fail(ErrorCode::kUnavailable, "it was being renamed, and its namespace has no certain name");
     Prospect prospect{desired_stack(customer, run_dir_, workers_, neighbours_), {}, {}};
+    if (const auto learned = learned_.find(customer.id); learned != learned_.end()) {
+        // BIRD makes the routes.
+        DesiredStack whole = desired_stack(with_learned(customer, learned->second), run_dir_, workers_, neighbours_);
+        prospect.desired.firewall = std::move(whole.firewall);
+        prospect.desired.steering = std::move(whole.steering);
+    }
     auto observed = kernel.observe(prospect.desired.name, watched_sysctls(prospect.desired));
     if (!observed) return tl::unexpected(observed.error());
     prospect.observed = std::move(*observed);
@@ -166,6 +172,22 @@ void StackKeeper::watch(const std::string& customer, const Result<Outcome>& outc
     watched_.insert(customer);
 }
 
+bool StackKeeper::set_learned(const std::string& customer, LearnedByPeer learned) {
+    const auto found = learned_.find(customer);
+    if (learned.empty()) return found != learned_.end() && learned_.erase(customer) != 0;
+    if (found != learned_.end() && found->second == learned) return false;
+    learned_[customer] = std::move(learned);
+    return true;
+}
+
+Result<LearnedRoutes> StackKeeper::learned_routes(const std::string& customer) {
+    if (is_in_doubt(customer))
+        return fail(ErrorCode::kUnavailable, "it was being renamed, and its namespace has no certain name");
+    const std::string name = namespace_name(customer);
+    if (!watched_.contains(customer) && kernel_.watch(name)) watched_.insert(customer);
+    return kernel_.learned_routes(name);
+}
+
 std::vector<Result<StackKeeper::Outcome>> StackKeeper::bring_up(std::span<const config::Customer* const> customers) {
     std::vector<Result<Outcome>> outcomes(customers.size());
     std::vector<std::size_t> apart;
@@ -212,6 +234,7 @@ Status StackKeeper::remove(Kernel& kernel, const std::string& customer, bool& mo
 Status StackKeeper::take_down(const std::string& customer) {
     tunnels_.erase(customer);
     watched_.erase(customer);
+    learned_.erase(customer);
     return remove(kernel_, customer, uplink_changed_);
 }
 
@@ -244,6 +267,7 @@ Status StackKeeper::take_down(std::span<const std::string> customers) {
     for (const std::string& customer : customers) {
         tunnels_.erase(customer);
         watched_.erase(customer);
+        learned_.erase(customer);
     }
     const std::vector<Kernel*> kernels = kernels_for(customers.size());
     std::vector<Status> done(customers.size());

@@ -77,6 +77,12 @@ class StackKeeper {
     // In which namespaces somebody changed something, perhaps this program itself.
     [[nodiscard]] StackChanges take_changes() { return kernel_.take_changes(); }
 
+    // What the next bring_up() of the customer takes for its peers' networks, beside those of the file: rules of the
+    // firewall and the steering of queues know them. True: others than before.
+    bool set_learned(const std::string& customer, LearnedByPeer learned);
+    // The routes of BIRD in the customer's stack; from now on take_changes() tells of others.
+    [[nodiscard]] Result<LearnedRoutes> learned_routes(const std::string& customer);
+
     // take_down(), unless somebody uses the stack: a program of `vpnctl stack exec`, or a device that is not Warren's.
     [[nodiscard]] Status park(const std::string& customer);
     [[nodiscard]] bool has_tunnel(const std::string& customer) const {
@@ -160,6 +166,7 @@ class StackKeeper {
     std::unordered_map<std::string, std::vector<UniqueFd>> tunnels_;  // by customer
     Renaming renaming_;                                               // during rename(), and while in doubt
     std::unordered_set<std::string> watched_;                         // customers
+    std::map<std::string, LearnedByPeer> learned_;                    // by customer; none is empty
     bool said_unwatched_ = false;                                     // a failure to watch a stack is logged once
 };
 

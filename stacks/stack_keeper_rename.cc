@@ -133,6 +133,7 @@ Status StackKeeper::rename(const std::vector<Rename>& renames) {
 std::vector<Rename> StackKeeper::take_new_names() {
     std::vector<Rename> renames = std::exchange(renaming_, {}).all;
     rename_keys(tunnels_, renames);
+    rename_keys(learned_, renames);
     // The next bring_up() watches them under their new names.
     for (const Rename& rename : renames) watched_.erase(rename.from);
     return renames;

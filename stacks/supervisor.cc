@@ -229,6 +229,7 @@ void Supervisor::serve() {
                                                          next_of_history(),
                                                          link_.is_connected() ? usage_at_ : kNever,
                                                          next_of_page(),
+                                                         reconciler_.next_of_learned(),
                                                          logs_.next_deadline(now()),
                                                          services_.next_deadline(now()),
                                                          control_->next_deadline(),
@@ -293,6 +294,7 @@ void Supervisor::serve() {
             if (reconciler_.has_patrol()) patrol_at_ = std::min(patrol_at_, now() + kChangeDelay);
         }
         run_maintenance();
+        reconciler_.follow_learned(link_);
         update_web();
         look_for_failed_update();
         update_alerts();
@@ -534,6 +536,8 @@ Report Supervisor::status(const std::string& customer) const {
     const auto services = services_.facts(customer);
     report.texts.insert(report.texts.end(), services.begin(), services.end());
     if (const auto* const accepted = customer.empty() ? nullptr : reconciler_.current().find(customer)) {
+        const auto learned = reconciler_.learned().facts(accepted->customer);
+        report.texts.insert(report.texts.end(), learned.begin(), learned.end());
         for (const config::CertificateEnd& end : config::certificate_ends(accepted->customer, accepted->secrets))
             report.texts.push_back({ipc::ControlText::Kind::kFact, customer,
                                     ipc::text_of(ipc::CertificateFact{end.field, end.file, end.not_after})});

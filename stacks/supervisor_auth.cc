@@ -55,6 +55,7 @@ void Supervisor::serve_auth() {
 std::vector<ipc::ControlText> Supervisor::problems() const {
     std::vector<ipc::ControlText> out = reconciler_.problems();
     add_history(out);
+    reconciler_.learned().add_problems(out);
     const auto of_services = services_.problems();
     out.insert(out.end(), of_services.begin(), of_services.end());
     if (alerts_ && alerts_->is_wanted() && !alerts_->is_running() && !alerts_->problem().empty())

@@ -39,11 +39,21 @@ std::vector<ipc::PrefixMap> prefix_maps_of(const config::Customer& customer, con
     return out;
 }
 
-ipc::PutPeer put_peer(const config::Customer& customer, const config::Peer& peer, const config::Secrets& secrets,
-                      std::size_t queues, const ObservedUplink& uplink, const SeenPeers& seen) {
+// Those of the file, as the stack sees them, and those that were learned.
+std::vector<Prefix> networks_of(const config::Customer& customer, const config::Peer& peer,
+                                const LearnedByPeer& learned) {
+    std::vector<Prefix> out = config::stack_networks(customer, peer);
+    if (const auto found = learned.find(peer.name); found != learned.end())
+        out.insert(out.end(), found->second.begin(), found->second.end());
+    return out;
+}
+
+ipc::PutPeer put_peer(const config::Customer& customer, const config::Peer& peer, const LearnedByPeer& learned,
+                      const config::Secrets& secrets, std::size_t queues, const ObservedUplink& uplink,
+                      const SeenPeers& seen) {
     const PeerIdentity identity = config::identity_of(peer.tunnel);
     ipc::PutPeer put{
-        {peer.name, listener_of(customer, peer), config::stack_networks(customer, peer), endpoint_of(peer, uplink),
+        {peer.name, listener_of(customer, peer), networks_of(customer, peer, learned), endpoint_of(peer, uplink),
          peer.expires.value_or(WallTime{}), limits_of(peer.limits), prefix_maps_of(customer, peer)},
         with_secrets(peer.tunnel, secrets),
         queue_of(identity, queues)};
@@ -99,13 +109,20 @@ ipc::CustomerSettings settings_of(const config::Customer& customer) {
 static_assert(config::kMaxAllowedIpsPerPeer <= ipc::kMaxPrefixesPerPeer &&
               config::kMaxAllowedIpsPerCustomer <= ipc::kMaxPrefixesPerCustomer);
 
+// A customer as vpnd is to have it, or has it.
+struct Whole {
+    const config::AcceptedCustomer& accepted;
+    const LearnedByPeer& learned;
+};
+
 // The peers of a customer whose prefixes take more than one message.
-std::map<std::string_view, std::vector<Prefix>> long_lists(const config::AcceptedCustomer* customer) {
+std::map<std::string_view, std::vector<Prefix>> long_lists(const Whole& whole) {
     std::map<std::string_view, std::vector<Prefix>> out;
-    if (customer == nullptr) return out;
-    for (const config::Peer& peer : customer->customer.peers) {
-        if (peer.enabled && peer.allowed_ips.size() > ipc::kPrefixesPerMessage)
-            out[peer.name] = config::stack_networks(customer->customer, peer);
+    for (const config::Peer& peer : whole.accepted.customer.peers) {
+        const auto learned = whole.learned.find(peer.name);
+        const std::size_t more = learned == whole.learned.end() ? 0 : learned->second.size();
+        if (peer.enabled && peer.allowed_ips.size() + more > ipc::kPrefixesPerMessage)
+            out[peer.name] = networks_of(whole.accepted.customer, peer, whole.learned);
     }
     return out;
 }
@@ -138,10 +155,11 @@ std::uint32_t enabled_of(const auto& tunnels) {
         std::count_if(tunnels.begin(), tunnels.end(), [](const auto& tunnel) { return tunnel.enabled; }));
 }
 
-// `held`: the customer as vpnd has it; null when that is not known.
-Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, const config::AcceptedCustomer* held,
+// `held`: the customer as vpnd has it; nothing when that is not known.
+Status send_customer(VpndLink& link, const Whole& whole, const std::optional<Whole>& held,
                      const std::vector<int>& tunnel, bool has_tun, const ObservedUplink& uplink,
                      const SecretNumbers& numbers, const SeenPeers& seen) {
+    const config::AcceptedCustomer& accepted = whole.accepted;
     const config::Customer& customer = accepted.customer;
     const std::size_t queues = std::max<std::size_t>(tunnel.size(), 1);  // a parked one has one later
     ipc::PutCustomer put;
@@ -155,11 +173,11 @@ Status send_customer(VpndLink& link, const config::AcceptedCustomer& accepted, c
     put.has_tun = has_tun;
     put.queues = static_cast<std::uint16_t>(queues);
     WARREN_TRY(link.send(std::move(put), has_tun ? tunnel : std::vector<int>{}));
-    const auto known = long_lists(held);
+    const auto known = held ? long_lists(*held) : std::map<std::string_view, std::vector<Prefix>>{};
     for (const config::Peer& peer : customer.peers) {
         if (!peer.enabled) continue;
         const auto found = known.find(peer.name);
-        WARREN_TRY(send_peer(link, put_peer(customer, peer, accepted.secrets, queues, uplink, seen),
+        WARREN_TRY(send_peer(link, put_peer(customer, peer, whole.learned, accepted.secrets, queues, uplink, seen),
                              found == known.end() ? nullptr : &found->second));
     }
     for (std::size_t i = 0; customer.ipsec && i < customer.ipsec->connections.size(); ++i) {
@@ -265,10 +283,12 @@ Status VpndView::deliver(VpndLink& link, const Delivery& delivery) {
         const bool has_its = is_parked ? parked_.contains(id) : has_tunnel(id);
         if (!delivery.full && is_current && has_its) continue;
         const auto before = held_.find(id);
-        const bool is_known = !delivery.full && before != held_.end();
-        WARREN_TRY(send_customer(link, *accepted, is_known ? before->second.get() : nullptr, tunnel,
-                                 !is_parked && !has_tunnel(id), uplink, delivery.numbers, delivery.seen));
-        held[id] = accepted;
+        std::optional<Whole> known;
+        if (!delivery.full && before != held_.end()) known.emplace(*before->second.accepted, before->second.learned);
+        Held now{accepted, delivery.learned(accepted->customer)};
+        WARREN_TRY(send_customer(link, {*accepted, now.learned}, known, tunnel, !is_parked && !has_tunnel(id), uplink,
+                                 delivery.numbers, delivery.seen));
+        held[id] = std::move(now);
     }
 
     // A customer whose file has errors and that is not in the generation keeps what vpnd has.

@@ -17,6 +17,7 @@
 #include "stacks/auth_secrets.h"
 #include "stacks/children/vpnd_link.h"
 #include "stacks/listeners/listener_table.h"
+#include "stacks/plan/learned.h"
 #include "stacks/stack_keeper.h"
 
 namespace warren::stacks {
@@ -45,6 +46,8 @@ class VpndView {
         const std::function<Status()>& before_commit;                   // may be empty
         const SeenPeers& seen;                                          // of customers with a group
         const std::function<bool(const config::Customer&)>& is_parked;  // it is served without a tunnel
+        // Networks of its peers that are in no file.
+        const std::function<LearnedByPeer(const config::Customer&)>& learned;
     };
     // Sends what is missing and waits until it is applied. kInvalid: vpnd rejected it and everything is as before;
     // other errors: the link is broken.
@@ -96,7 +99,11 @@ class VpndView {
     std::set<std::string> current_;                // customers it has as they are configured now
     std::map<std::string, Endpoints> zoned_;       // that it has, by customer; without those that have none
     // As vpnd has each customer, where that is known: long lists of prefixes that it has are not sent again.
-    std::map<std::string, std::shared_ptr<const config::AcceptedCustomer>> held_;
+    struct Held {
+        std::shared_ptr<const config::AcceptedCustomer> accepted;
+        LearnedByPeer learned;
+    };
+    std::map<std::string, Held> held_;
 };
 
 }  // namespace warren::stacks

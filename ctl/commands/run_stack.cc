@@ -2,6 +2,7 @@
 #include <ostream>
 
 #include "ctl/ask/held_stack.h"
+#include "ctl/ask/learned.h"
 #include "ctl/runners.h"
 #include "ctl/show/firewall.h"
 #include "ctl/show/json_views.h"
@@ -12,8 +13,9 @@ namespace warren::ctl {
 int run_routes(const Invocation& invocation, Output& output) {
     const auto held = hold_stack(invocation.run_dir, invocation.arguments[0]);
     if (!held) return complain(output, kFailed, held.error().what);
-    const auto routes = routes_of(invocation.arguments[0]);
+    auto routes = routes_of(invocation.arguments[0]);
     if (!routes) return complain(output, kFailed, routes.error().what);
+    note_learned(learned_of(invocation.run_dir, invocation.arguments[0]), *routes);
     output.out << (invocation.json ? routes_json(invocation.arguments[0], *routes) : routes_text(*routes));
     return kDone;
 }

@@ -10,6 +10,7 @@
 #include "config/parse.h"
 #include "ctl/ask/confined.h"
 #include "ctl/ask/held_stack.h"
+#include "ctl/ask/learned.h"
 #include "ctl/ask/netns.h"
 #include "ctl/ask/resolver.h"
 #include "ctl/ask/stack_devices.h"
@@ -61,6 +62,7 @@ Result<ShownStack> look_at(const Invocation& invocation, const std::string& id) 
     std::vector<pid_t> pids;
     for (const StackProcess& process : out.summary.processes) pids.push_back(process.pid);
     WARREN_TRY(take(routes_of(id), out.routes));
+    note_learned(learned_of(invocation.run_dir, id), out.routes);
     WARREN_TRY(take(firewall_of(id), out.firewall));
     WARREN_TRY(take(sockets_of(id, pids), out.sockets));
     WARREN_TRY(take(sysctls_of(id), out.sysctls));

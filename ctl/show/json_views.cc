@@ -344,6 +344,9 @@ std::string routes_json(const std::string& customer, const std::vector<StackRout
         entry["device"] = route.device.empty() ? Json() : Json(route.device);
         entry["metric"] = route.metric;
         entry["protocol"] = route.protocol;
+        if (!route.peer.empty()) entry["peer"] = route.peer;
+        if (!route.neighbour.empty()) entry["neighbour"] = route.neighbour;
+        if (!route.refused.empty()) entry["refused"] = route.refused;
         out["routes"].push_back(std::move(entry));
     }
     return dump(out);

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <map>
 #include <memory>
 #include <thread>
 #include <tuple>
@@ -44,6 +45,15 @@ std::string type_text(unsigned type) {
     }
 }
 
+constexpr const char* kBird = "bird";
+constexpr const char* kTunnel = "vpn0";
+
+std::string learned_text(const StackRoute& route) {
+    if (!route.refused.empty()) return fmt::format("nobody: {}", route.refused);
+    if (route.peer.empty()) return "-";
+    return fmt::format("peer {}{}", route.peer, route.neighbour.empty() ? "" : ", from " + route.neighbour);
+}
+
 constexpr std::size_t kDumpSpace = 32768;  // what the kernel fills at most in one piece of a dump
 
 std::string protocol_text(unsigned protocol) {
@@ -52,7 +62,7 @@ std::string protocol_text(unsigned protocol) {
         case RTPROT_BOOT: return "boot";
         case RTPROT_STATIC: return "static";
         case RTPROT_RA: return "ra";
-        case RTPROT_BIRD: return "bird";
+        case RTPROT_BIRD: return kBird;
         case RTPROT_BGP: return "bgp";
         case RTPROT_OSPF: return "ospf";
         case kRouteProtocol: return "warren";
@@ -178,11 +188,34 @@ Result<std::vector<StackRoute>> routes_of(const std::string& customer) {
     return out;
 }
 
+void note_learned(const std::vector<ipc::LearnedFact>& facts, std::vector<StackRoute>& routes) {
+    std::map<Prefix, const ipc::LearnedFact*> by_network;
+    for (const ipc::LearnedFact& fact : facts) by_network.try_emplace(fact.network, &fact);
+    for (StackRoute& route : routes) {
+        const auto found = by_network.find(route.to);
+        if (found == by_network.end() || route.protocol != kBird || route.device != kTunnel) continue;
+        route.peer = found->second->peer;
+        route.neighbour = found->second->neighbour;
+        route.refused = found->second->reason;
+    }
+}
+
 std::string routes_text(const std::vector<StackRoute>& routes) {
-    Table table({{"TO"}, {"TYPE"}, {"VIA"}, {"DEVICE"}, {"METRIC", Align::kRight}, {"MADE BY"}});
+    const bool has_learned = std::any_of(routes.begin(), routes.end(), [](const StackRoute& route) {
+        return !route.peer.empty() || !route.refused.empty();
+    });
+    std::vector<Column> columns{{"TO"}, {"TYPE"}, {"VIA"}, {"DEVICE"}, {"METRIC", Align::kRight}, {"MADE BY"}};
+    if (has_learned) columns.push_back({"LEARNED FOR"});
+    Table table(std::move(columns));
     for (const StackRoute& route : routes) {
-        table.add({to_string(route.to), route.type, route.via ? to_string(*route.via) : "-",
-                   route.device.empty() ? "-" : route.device, fmt::format("{}", route.metric), route.protocol});
+        std::vector<std::string> row{to_string(route.to),
+                                     route.type,
+                                     route.via ? to_string(*route.via) : "-",
+                                     route.device.empty() ? "-" : route.device,
+                                     fmt::format("{}", route.metric),
+                                     route.protocol};
+        if (has_learned) row.push_back(learned_text(route));
+        table.add(std::move(row));
     }
     return table.text();
 }

@@ -8,6 +8,7 @@
 
 #include "base/ip.h"
 #include "base/result.h"
+#include "ipc/learned_facts.h"
 
 struct nlmsghdr;  // linux/netlink.h
 
@@ -22,6 +23,11 @@ struct StackRoute {
     std::vector<std::uint32_t> hops{};  // devices of one that has several next hops, the first one too
     std::uint32_t metric = 0;
     std::string protocol;  // who made it: "kernel", "static", "warren", ... or a number
+    // A learned one (ipc/learned_facts.h) is the network of this peer, from this neighbour, or nobody's for this
+    // reason; all "": it is no such route, or stackd does not answer.
+    std::string peer{};
+    std::string neighbour{};
+    std::string refused{};
     bool operator==(const StackRoute&) const = default;
 };
 
@@ -36,6 +42,10 @@ struct StackRoute {
 // table.
 [[nodiscard]] std::optional<StackRoute> parse_route(const nlmsghdr& message);
 
+// Adds what stackd says of those that BIRD has learned over vpn0.
+void note_learned(const std::vector<ipc::LearnedFact>& facts, std::vector<StackRoute>& routes);
+
+// With a column about learned routes where there are some.
 [[nodiscard]] std::string routes_text(const std::vector<StackRoute>& routes);
 
 }  // namespace warren::ctl

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "stacks/kernel/stack_events.h"
+#include "stacks/plan/learned.h"
 #include "stacks/plan/observed.h"
 #include "stacks/plan/step.h"
 
@@ -28,6 +29,9 @@ class Kernel {
     [[nodiscard]] virtual Result<ObservedUplink> observe_uplink() = 0;
     // `sysctls` says which parameters to read. A missing namespace is no error: `exists` is false.
     [[nodiscard]] virtual Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) = 0;
+    // The routes that BIRD has made in the main table. A missing namespace has none. kUnavailable: they change faster
+    // than they can be read.
+    [[nodiscard]] virtual Result<LearnedRoutes> learned_routes(const std::string& name) = 0;
     // Only the mark on lo; "" when the namespace has none or does not exist. Cheaper than observe().
     [[nodiscard]] virtual Result<std::string> owner_of(const std::string& name) = 0;
     // Which namespace has this name: equal numbers, the same one. kNotFound when none has.

@@ -89,6 +89,15 @@ Result<ObservedStack> LinuxKernel::observe(const std::string& name, std::span<co
     return session.observe(sysctls);
 }
 
+Result<LearnedRoutes> LinuxKernel::learned_routes(const std::string& name) {
+    StackSession session(name, uplink_);
+    if (const Status entered = session.enter(); !entered) {
+        if (entered.error().code == ErrorCode::kNotFound) return LearnedRoutes{};
+        return tl::unexpected(entered.error());
+    }
+    return session.learned_routes();
+}
+
 Result<std::string> LinuxKernel::owner_of(const std::string& name) {
     StackSession session(name, uplink_);
     if (const Status entered = session.enter(); !entered) {

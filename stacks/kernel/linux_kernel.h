@@ -21,6 +21,7 @@ class LinuxKernel final : public Kernel {
     [[nodiscard]] Result<std::vector<std::string>> stack_names() override;
     [[nodiscard]] Result<ObservedUplink> observe_uplink() override;
     [[nodiscard]] Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) override;
+    [[nodiscard]] Result<LearnedRoutes> learned_routes(const std::string& name) override;
     [[nodiscard]] Result<std::string> owner_of(const std::string& name) override;
     [[nodiscard]] Result<std::uint64_t> number_of(const std::string& name) override;
     [[nodiscard]] Status carry_out(const std::string& name, std::span<const Step> steps) override;

@@ -14,6 +14,7 @@ constexpr std::size_t kReceiveSpace =
     32 * 1024;  // what the kernel fills at most per dump datagram (NLMSG_GOODSIZE, netlink_dump())
 constexpr std::size_t kSendSpace = 64 * 1024;  // what the kernel takes at once in any case
 constexpr int kDumpTries = 20;
+constexpr int kSomeTries = 3;  // the caller comes back
 
 tl::unexpected<Error> refused(const NetlinkAnswer& answer) {
     if (answer.text.empty()) return fail_errno("kernel", answer.error);
@@ -90,8 +91,10 @@ Status NetlinkSocket::batch(std::span<NetlinkRequest> requests) {
     return {};
 }
 
-Result<bool> NetlinkSocket::receive_dump(std::uint32_t sequence, std::vector<std::uint8_t>& messages) {
+Result<bool> NetlinkSocket::receive_dump(std::uint32_t sequence, std::vector<std::uint8_t>& messages, std::size_t most,
+                                         bool& is_cut) {
     bool is_whole = true;
+    std::size_t count = 0;
     for (;;) {
         auto datagram = receive();
         if (!datagram) return tl::unexpected(datagram.error());
@@ -101,6 +104,7 @@ Result<bool> NetlinkSocket::receive_dump(std::uint32_t sequence, std::vector<std
         while (next_message(*datagram, message)) {
             if (message.sequence != sequence) continue;
             is_ours = true;
+            ++count;
             if ((message.flags & NLM_F_DUMP_INTR) != 0) is_whole = false;
             if (message.type == NLMSG_ERROR) return refused(parse_answer(message));
             if (message.type != NLMSG_DONE) continue;
@@ -112,7 +116,23 @@ Result<bool> NetlinkSocket::receive_dump(std::uint32_t sequence, std::vector<std
             return is_whole;
         }
         if (is_ours) messages.insert(messages.end(), all.begin(), all.end());
+        if (count > most) {
+            is_cut = true;
+            return is_whole;
+        }
     }
+}
+
+Result<NetlinkSocket::Some> NetlinkSocket::dump_some(NetlinkRequest& request, std::size_t most) {
+    for (int tries = 0; tries < kSomeTries; ++tries) {
+        request.set_sequence(++sequence_);
+        WARREN_TRY(send(request.bytes()));
+        Some some;
+        const auto is_whole = receive_dump(sequence_, some.messages, most, some.is_cut);
+        if (!is_whole) return tl::unexpected(is_whole.error());
+        if (*is_whole || some.is_cut) return some;
+    }
+    return fail(ErrorCode::kUnavailable, "the kernel's tables change faster than they can be read");
 }
 
 Result<std::vector<std::uint8_t>> NetlinkSocket::dump(NetlinkRequest& request) {
@@ -120,7 +140,8 @@ Result<std::vector<std::uint8_t>> NetlinkSocket::dump(NetlinkRequest& request) {
         request.set_sequence(++sequence_);
         WARREN_TRY(send(request.bytes()));
         std::vector<std::uint8_t> messages;
-        const auto is_whole = receive_dump(sequence_, messages);
+        bool is_cut = false;
+        const auto is_whole = receive_dump(sequence_, messages, SIZE_MAX, is_cut);
         if (!is_whole) return tl::unexpected(is_whole.error());
         if (*is_whole) return messages;
     }

@@ -25,6 +25,12 @@ class NetlinkSocket {
     // Requests a dump (set NLM_F_DUMP) and returns its messages one after the other. Retries when a change interrupted
     // it.
     [[nodiscard]] Result<std::vector<std::uint8_t>> dump(NetlinkRequest& request);
+    // dump(), but no more than about `most` messages; the socket is of no use afterwards when it was cut.
+    struct Some {
+        std::vector<std::uint8_t> messages;
+        bool is_cut = false;
+    };
+    [[nodiscard]] Result<Some> dump_some(NetlinkRequest& request, std::size_t most);
     // Sends a request that has one message as its reply.
     [[nodiscard]] Result<std::vector<std::uint8_t>> query(NetlinkRequest& request);
 
@@ -32,7 +38,9 @@ class NetlinkSocket {
     explicit NetlinkSocket(UniqueFd socket);
     [[nodiscard]] Status send(Bytes bytes);
     [[nodiscard]] Result<Bytes> receive();
-    [[nodiscard]] Result<bool> receive_dump(std::uint32_t sequence, std::vector<std::uint8_t>& messages);
+    // False: a change interrupted it. `is_cut`: set instead of going on when there were more than `most` messages.
+    [[nodiscard]] Result<bool> receive_dump(std::uint32_t sequence, std::vector<std::uint8_t>& messages,
+                                            std::size_t most, bool& is_cut);
 
     UniqueFd socket_;
     std::uint32_t sequence_ = 0;

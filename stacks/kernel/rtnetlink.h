@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "stacks/kernel/netlink_message.h"
+#include "stacks/plan/learned.h"
 #include "stacks/plan/observed.h"
 
 namespace warren::stacks::rtnetlink {
@@ -47,6 +48,8 @@ namespace warren::stacks::rtnetlink {
 [[nodiscard]] NetlinkRequest dump_addresses();
 // Only routes of kRouteProtocol, where the kernel filters.
 [[nodiscard]] NetlinkRequest dump_routes(Family family);
+// Only BIRD's, where the kernel filters.
+[[nodiscard]] NetlinkRequest dump_learned(Family family);
 [[nodiscard]] NetlinkRequest find_link(const std::string& name);
 [[nodiscard]] NetlinkRequest dump_neighbour_tables();
 
@@ -56,6 +59,8 @@ namespace warren::stacks::rtnetlink {
 // How many seconds each address of a device will still be there; UINT32_MAX: for ever.
 [[nodiscard]] std::map<IpAddress, std::uint32_t> parse_lifetimes(Bytes messages, std::uint32_t index);
 [[nodiscard]] std::vector<Route> parse_routes(Bytes messages, const std::vector<Link>& links);
+// Appends those of BIRD in the main table. `tunnel`: the index of vpn0.
+void parse_learned(Bytes messages, std::uint32_t tunnel, std::vector<LearnedRoute>& out);
 // A table that is not in the dump has 0 entries.
 [[nodiscard]] NeighbourTables parse_neighbour_tables(Bytes messages);
 

@@ -139,7 +139,49 @@ std::optional<Route> parse_route(Bytes payload, const std::vector<Link>& links) 
     return route;
 }
 
+std::optional<LearnedRoute> parse_learned_route(Bytes payload, std::uint32_t tunnel) {
+    ByteReader reader(payload);
+    const auto family = family_of(reader.u8());
+    LearnedRoute route;
+    route.to.length = reader.u8();
+    reader.take(1);  // source length
+    const std::uint8_t service = reader.u8();
+    std::uint32_t table = reader.u8();
+    const std::uint8_t protocol = reader.u8();
+    reader.u8();  // scope
+    const std::uint8_t type = reader.u8();
+    const auto flags = reader.le<std::uint32_t>();
+    if (!reader.ok() || !family || protocol != RTPROT_BIRD || type != RTN_UNICAST || service != 0) return std::nullopt;
+    if ((flags & RTM_F_CLONED) != 0) return std::nullopt;
+    route.to.address.family = *family;
+    if (route.to.length > route.to.address.bits()) return std::nullopt;
+    Bytes attributes = reader.rest();
+    NetlinkAttribute attribute;
+    while (next_attribute(attributes, attribute)) {
+        switch (attribute.type) {
+            case RTA_DST:
+                if (const auto to = address_in(attribute, *family)) route.to.address = *to;
+                break;
+            case RTA_GATEWAY: route.via = address_in(attribute, *family); break;
+            case RTA_PRIORITY: route.metric = attribute.host<std::uint32_t>(); break;
+            case RTA_TABLE: table = attribute.host<std::uint32_t>(); break;
+            case RTA_OIF: route.is_in_tunnel = attribute.host<std::uint32_t>() == tunnel; break;
+            default: break;  // of several gateways each is in RTA_MULTIPATH, and the route is in no tunnel
+        }
+    }
+    if (table != RT_TABLE_MAIN) return std::nullopt;
+    return route;
+}
+
 }  // namespace
+
+void parse_learned(Bytes messages, std::uint32_t tunnel, std::vector<LearnedRoute>& out) {
+    NetlinkMessage message;
+    while (next_message(messages, message)) {
+        if (message.type != RTM_NEWROUTE) continue;
+        if (auto route = parse_learned_route(message.payload, tunnel)) out.push_back(*route);
+    }
+}
 
 std::vector<Link> parse_links(Bytes messages) {
     std::vector<Link> links;

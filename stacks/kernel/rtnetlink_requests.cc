@@ -218,6 +218,13 @@ NetlinkRequest dump_routes(Family family) {
     return {RTM_GETROUTE, NLM_F_DUMP, header};
 }
 
+NetlinkRequest dump_learned(Family family) {
+    rtmsg header{};
+    header.rtm_family = family == Family::kV4 ? AF_INET : AF_INET6;
+    header.rtm_protocol = RTPROT_BIRD;
+    return {RTM_GETROUTE, NLM_F_DUMP, header};
+}
+
 NetlinkRequest dump_neighbour_tables() {
     ndtmsg header{};
     header.ndtm_family = AF_UNSPEC;

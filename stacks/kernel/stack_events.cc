@@ -88,7 +88,23 @@ std::int32_t number_of(msghdr& header) {
     return NETNSA_NSID_NOT_ASSIGNED;
 }
 
+// Of a route; 0: the message has none.
+std::uint8_t protocol_of(const NetlinkMessage& message) {
+    constexpr std::size_t kAt = offsetof(rtmsg, rtm_protocol);
+    return message.payload.size() > kAt ? message.payload[kAt] : std::uint8_t{0};
+}
+
 }  // namespace
+
+bool is_learned_change(Bytes messages) {
+    NetlinkMessage message;
+    while (next_message(messages, message)) {
+        if (message.type == RTM_NEWROUTE || message.type == RTM_DELROUTE) {
+            if (protocol_of(message) == RTPROT_BIRD) return true;
+        }
+    }
+    return false;
+}
 
 bool is_change(Bytes messages) {
     NetlinkMessage message;
@@ -100,9 +116,7 @@ bool is_change(Bytes messages) {
             case RTM_DELADDR: return true;
             case RTM_NEWROUTE:
             case RTM_DELROUTE:
-                if (message.payload.size() > offsetof(rtmsg, rtm_protocol) &&
-                    message.payload[offsetof(rtmsg, rtm_protocol)] == kRouteProtocol)
-                    return true;
+                if (protocol_of(message) == kRouteProtocol) return true;
                 break;
             default:
                 if (message.type >> 8U == NFNL_SUBSYS_NFTABLES) return true;
@@ -183,8 +197,11 @@ void StackEvents::read(int socket, StackChanges& changes) {
         }
         if (size <= 0) return;
         const auto name = names_.find(number_of(header));
-        if (name == names_.end() || changes.names.contains(name->second)) continue;
-        if (is_change(Bytes(buffer_).first(static_cast<std::size_t>(size)))) changes.names.insert(name->second);
+        if (name == names_.end()) continue;
+        const Bytes messages = Bytes(buffer_).first(static_cast<std::size_t>(size));
+        if (!changes.names.contains(name->second) && is_change(messages)) changes.names.insert(name->second);
+        if (!changes.learned.contains(name->second) && is_learned_change(messages))
+            changes.learned.insert(name->second);
     }
 }
 

@@ -15,8 +15,9 @@
 namespace warren::stacks {
 
 struct StackChanges {
-    std::set<std::string> names;  // namespaces in which something changed
-    bool lost = false;            // notifications were lost: anything may have changed
+    std::set<std::string> names;    // namespaces in which something changed
+    std::set<std::string> learned;  // namespaces in which BIRD changed a route
+    bool lost = false;              // notifications were lost: anything may have changed
 };
 
 // One thread, in the namespace of the uplink.
@@ -49,5 +50,7 @@ class StackEvents {
 // Whether a notification says that something of ours may have changed: a device, an address, a route of ours, the
 // firewall. PURE.
 [[nodiscard]] bool is_change(Bytes messages);
+// That a route of BIRD may have changed. PURE.
+[[nodiscard]] bool is_learned_change(Bytes messages);
 
 }  // namespace warren::stacks

@@ -333,6 +333,25 @@ Result<std::string> StackSession::owner() {
     return links.empty() ? std::string() : links.front().alias;
 }
 
+Result<LearnedRoutes> StackSession::learned_routes() {
+    LearnedRoutes out;
+    const auto tunnel = index_of(kTunnelDevice);
+    if (!tunnel)
+        return tunnel.error().code == ErrorCode::kNotFound ? Result<LearnedRoutes>(out)
+                                                           : tl::unexpected<Error>(tunnel.error());
+    for (const Family family : {Family::kV4, Family::kV6}) {
+        // The rest of a dump that is not read to its end goes with its socket.
+        auto socket = NetlinkSocket::open(NETLINK_ROUTE);
+        if (!socket) return tl::unexpected(socket.error());
+        NetlinkRequest request = rtnetlink::dump_learned(family);
+        const auto some = socket->dump_some(request, kMostRoutesRead);
+        if (!some) return with_context("dump learned routes", some.error());
+        rtnetlink::parse_learned(some->messages, *tunnel, out.routes);
+        out.is_cut = out.is_cut || some->is_cut;
+    }
+    return out;
+}
+
 Result<ObservedStack> StackSession::observe(std::span<const Sysctl> sysctls) {
     ObservedStack stack;
     stack.exists = true;

@@ -14,6 +14,7 @@
 #include "stacks/kernel/netlink.h"
 #include "stacks/kernel/netns.h"
 #include "stacks/kernel/sysctl_files.h"
+#include "stacks/plan/learned.h"
 #include "stacks/plan/observed.h"
 #include "stacks/plan/step.h"
 
@@ -39,6 +40,8 @@ class StackSession {
 
     [[nodiscard]] Result<ObservedStack> observe(std::span<const Sysctl> sysctls);
     [[nodiscard]] Result<std::string> owner();
+    // Kernel::learned_routes().
+    [[nodiscard]] Result<LearnedRoutes> learned_routes();
 
     // Returns what CreateTunnel made, once.
     [[nodiscard]] std::vector<UniqueFd> release_tunnel() { return std::move(tunnel_); }

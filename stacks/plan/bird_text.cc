@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <cstdint>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "config/tunnel_networks.h"
 #include "stacks/plan/desired.h"
@@ -57,6 +60,21 @@ std::string own(const std::set<Prefix>& networks, Family family) {
     return list.empty() ? "" : "define own" + number_of(family) + " = " + list + ";\n";
 }
 
+// The routes by which neighbours behind tunnels are reached, where no network of the stack's own says so. Not with the
+// others: those that are announced lead nowhere here.
+std::string towards_tunnels(const std::vector<IpAddress>& neighbours, Family family) {
+    const std::string number = number_of(family);
+    std::string routes;
+    for (const IpAddress& each : neighbours) {
+        if (each.family == family)
+            routes += "  route " + to_string(Prefix{each, static_cast<std::uint8_t>(each.bits())}) + " via \"" +
+                      kTunnelDevice + "\";\n";
+    }
+    if (routes.empty()) return "";
+    return "ipv" + number + " table tunnels" + number + ";\nprotocol static tunnel" + number + " {\n  ipv" + number +
+           " { table tunnels" + number + "; };\n" + routes + "}\n";
+}
+
 std::string announced(const std::vector<Prefix>& networks, Family family) {
     const std::string number = number_of(family);
     std::string text = "protocol static announced" + number + " {\n  ipv" + number + ";\n";
@@ -76,11 +94,36 @@ std::string accepted(const std::vector<Prefix>& networks, const std::set<Prefix>
     return "where (net ~ " + list + ")" + (has_own ? " && (net !~ own" + number_of(family) + ")" : "");
 }
 
-std::string channel(const config::BgpNeighbour& neighbour, const std::set<Prefix>& own_ones, Family family) {
+// Of what was learned, the networks that others are told of, too.
+std::string passed_on(const config::Bgp& bgp, Family family) {
+    if (bgp.announce) return "";
+    const std::string list = parts_of(bgp.allow_learned, family);
+    return list.empty() ? "" : " || (source = RTS_BGP && net ~ " + list + ")";
+}
+
+// `is_in_tunnel`: it announces what is behind itself, and nothing of another peer's. `is_far`: see towards_tunnels().
+std::string channel(const config::Bgp& bgp, const config::BgpNeighbour& neighbour, const std::set<Prefix>& own_ones,
+                    bool is_in_tunnel, bool is_far) {
+    const Family family = neighbour.address.family;
     const std::string number = number_of(family);
-    return "  ipv" + number + " {\n    import " + accepted(neighbour.import, own_ones, family) +
-           ";\n    receive limit " + std::to_string(neighbour.max_prefixes) +
-           " action restart;\n    export where proto = \"announced" + number + "\";\n    next hop self;\n  };\n";
+    std::string import = accepted(neighbour.import, own_ones, family);
+    if (is_in_tunnel && import != "none") import += " && (bgp_next_hop = " + to_string(neighbour.address) + ")";
+    return "  ipv" + number + " {\n" + (is_far ? "    igp table tunnels" + number + ";\n" : "") + "    import " +
+           import + ";\n    receive limit " + std::to_string(neighbour.max_prefixes) +
+           " action restart;\n    export where proto = \"announced" + number + "\"" + passed_on(bgp, family) +
+           ";\n    next hop self;\n  };\n";
+}
+
+// It is behind a tunnel of a peer, and may be as the file allows what is learned from there.
+bool is_in_tunnel(const config::Customer& customer, const config::TunnelNetworks& tunnels, const IpAddress& address) {
+    return !customer.bgp->allow_learned.empty() && tunnels.peer_towards(address) != nullptr;
+}
+
+// BIRD finds it in the network of vpn0.
+bool is_connected(const config::Customer& customer, const IpAddress& address) {
+    const auto& all = customer.stack.addresses;
+    return std::any_of(all.begin(), all.end(),
+                       [&address](const Prefix& own) { return own.network().contains(address); });
 }
 
 // The stack's own address in the neighbour's network; "": not known, the kernel chooses.
@@ -116,12 +159,21 @@ std::string bird_text(const config::Customer& customer) {
     text += "router id " + to_string(id) + ";\n" + kDevices;
     text += own(own_ones, Family::kV4) + own(own_ones, Family::kV6);
     text += announced(networks, Family::kV4) + announced(networks, Family::kV6);
+    std::vector<IpAddress> far;
+    for (const config::BgpNeighbour& each : bgp.neighbours) {
+        // To BIRD an internal neighbour is never connected.
+        const bool is_direct = is_connected(customer, each.address) && each.asn != bgp.asn;
+        if (is_in_tunnel(customer, tunnels, each.address) && !is_direct) far.push_back(each.address);
+    }
+    text += towards_tunnels(far, Family::kV4) + towards_tunnels(far, Family::kV6);
     std::size_t number = 0;
     for (const config::BgpNeighbour& each : bgp.neighbours) {
+        const bool is_far = std::find(far.begin(), far.end(), each.address) != far.end();
         text += "protocol bgp neighbour" + std::to_string(++number) + " {\n  description \"" + each.name +
                 "\";\n  local " + local_address(customer, each.address) + "as " + std::to_string(bgp.asn) +
                 ";\n  neighbor " + to_string(each.address) + " as " + std::to_string(each.asn) +
-                ";\n  error wait time 60, 300;\n" + channel(each, own_ones, each.address.family) + "}\n";
+                ";\n  error wait time 60, 300;\n" + (is_far ? "  multihop 2;\n" : "") +
+                channel(bgp, each, own_ones, is_in_tunnel(customer, tunnels, each.address), is_far) + "}\n";
     }
     return text;
 }

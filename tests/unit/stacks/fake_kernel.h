@@ -43,6 +43,14 @@ class FakeKernel final : public Kernel {
     Result<std::vector<std::string>> stack_names() override;
     Result<ObservedUplink> observe_uplink() override { return uplink; }
     Result<ObservedStack> observe(const std::string& name, std::span<const Sysctl> sysctls) override;
+    std::map<std::string, LearnedRoutes> learned;  // by namespace
+    std::vector<std::string> read_learned;         // namespaces, in order
+    bool refuses_learned = false;                  // the tables change too fast
+    Result<LearnedRoutes> learned_routes(const std::string& name) override {
+        if (refuses_learned) return fail(ErrorCode::kUnavailable, "the tables change too fast");
+        read_learned.push_back(name);
+        return learned[name];
+    }
     Result<std::string> owner_of(const std::string& name) override;
     Result<std::uint64_t> number_of(const std::string& name) override;
     Status carry_out(const std::string& name, std::span<const Step> steps) override;

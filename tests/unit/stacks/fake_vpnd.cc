@@ -62,6 +62,11 @@ std::vector<std::string> FakeVpnd::received() {
     return std::exchange(received_, {});
 }
 
+std::string FakeVpnd::networks_of(const std::string& peer) {
+    const std::lock_guard lock(mutex_);
+    return networks_[peer];
+}
+
 void FakeVpnd::answer_with(std::vector<std::string> answers) {
     const std::lock_guard lock(mutex_);
     answers_ = std::move(answers);
@@ -83,6 +88,12 @@ void FakeVpnd::run() {
         {
             const std::lock_guard lock(mutex_);
             received_.push_back(line_of(*message, received->descriptors.size()));
+            if (const auto* put = std::get_if<ipc::PutPeer>(&*message)) {
+                std::string& networks = networks_[put->settings.name];
+                networks.clear();
+                for (const Prefix& each : put->settings.allowed_ips)
+                    networks += (networks.empty() ? "" : " ") + to_string(each);
+            }
         }
         const auto* commit = std::get_if<ipc::Commit>(&*message);
         if (commit != nullptr && !answer(commit->generation)) return;

@@ -1,6 +1,7 @@
 // vpnd's end of the channel, on a thread of its own: records the messages and replies as configured.
 #pragma once
 
+#include <map>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -22,6 +23,8 @@ class FakeVpnd {
     [[nodiscard]] ipc::Channel take_channel() { return std::move(near_); }
     // The messages received since the last call, one line each.
     [[nodiscard]] std::vector<std::string> received();
+    // Of the last PutPeer with this name, as "10.0.0.2/32 10.60.0.0/16"; what follows in other messages is left out.
+    [[nodiscard]] std::string networks_of(const std::string& peer);
     // The answer to the next commits; "" = Applied, else Rejected with this reason, "hang up" closes the channel.
     void answer_with(std::vector<std::string> answers);
     // Of its own accord.
@@ -33,8 +36,9 @@ class FakeVpnd {
 
     ipc::Channel near_;
     ipc::Channel far_;
-    std::mutex mutex_;  // guards received_ and answers_
+    std::mutex mutex_;  // guards these three
     std::vector<std::string> received_;
+    std::map<std::string, std::string> networks_;  // by peer
     std::vector<std::string> answers_;
     std::thread thread_;
 };

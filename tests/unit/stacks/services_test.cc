@@ -155,6 +155,46 @@ TEST_CASE("a neighbour of IPv6 cannot announce a part of the stack's own network
     CHECK(behind(bird_text(customer), "  ipv6 {\n    import ").starts_with("where (net ~ [ fd00::/8+ ]);\n"));
 }
 
+TEST_CASE("a neighbour behind a tunnel speaks for itself, and others are told of what may be learned") {
+    config::Customer customer = acme();
+    customer.handoff = handoff(config::HandoffType::kVeth, "", {"10.42.0.1/24"});
+    customer.peers.push_back(peer("near", {"10.0.0.2/32"}));
+    customer.peers.push_back(peer("far", {"10.44.0.2/32", "0.0.0.0/0"}));
+    customer.bgp.emplace();
+    customer.bgp->asn = 64512;
+    customer.bgp->neighbours = {{"core", ip("10.42.0.254"), 64600, {prefix("10.0.0.0/8")}, 7},
+                                {"near", ip("10.0.0.2"), 64601, {prefix("10.60.0.0/14")}, 7},
+                                {"far", ip("10.44.0.2"), 64602, {prefix("10.60.0.0/14")}, 7},
+                                {"inside", ip("10.0.0.2"), 64512, {prefix("10.60.0.0/14")}, 7}};
+    const std::string before = bird_text(customer);
+    CHECK(before.find("bgp_next_hop") == std::string::npos);
+    CHECK(before.find("tunnels4") == std::string::npos);
+    CHECK(before.find("export where proto = \"announced4\";") != std::string::npos);
+
+    customer.bgp->allow_learned = {prefix("10.60.0.0/14"), prefix("fd60::/16")};
+    const std::string text = bird_text(customer);
+    const std::string passed_on =
+        "    export where proto = \"announced4\" || (source = RTS_BGP && net ~ [ 10.60.0.0/14+ ]);\n    next hop "
+        "self;\n";
+    CHECK(behind(text, "  neighbor 10.42.0.254 as 64600;\n  error wait time 60, 300;\n")
+              .starts_with("  ipv4 {\n    import where (net ~ [ 10.0.0.0/8+ ]) && (net !~ own4);\n    receive limit 7 "
+                           "action restart;\n" +
+                           passed_on));
+    CHECK(behind(text, "  neighbor 10.0.0.2 as 64601;\n  error wait time 60, 300;\n")
+              .starts_with("  ipv4 {\n    import where (net ~ [ 10.60.0.0/14+ ]) && (net !~ own4) && (bgp_next_hop = "
+                           "10.0.0.2);\n"));
+    const std::string far =
+        "  multihop 2;\n  ipv4 {\n    igp table tunnels4;\n    import where (net ~ [ 10.60.0.0/14+ ]) && ";
+    CHECK(behind(text, "  neighbor 10.44.0.2 as 64602;\n  error wait time 60, 300;\n").starts_with(far));
+    CHECK(behind(text, "  neighbor 10.0.0.2 as 64512;\n  error wait time 60, 300;\n").starts_with(far));
+    CHECK(behind(text, "ipv4 table tunnels4;\n")
+              .starts_with("protocol static tunnel4 {\n  ipv4 { table tunnels4; };\n  route 10.44.0.2/32 via "
+                           "\"vpn0\";\n  route 10.0.0.2/32 via \"vpn0\";\n}\n"));
+
+    customer.bgp->announce.emplace();
+    CHECK(bird_text(customer).find("source = RTS_BGP && net") == std::string::npos);
+}
+
 TEST_CASE("a customer that is served here has its services, and no other") {
     config::Customer customer = with_names();
     REQUIRE(services_of(customer).size() == 1);
