@@ -1,6 +1,7 @@
 #include "stacks/kernel/rtnetlink.h"
 
 #include "scenery.h"
+#include "stacks/kernel/stack_events.h"
 
 namespace warren::stacks {
 namespace {
@@ -131,6 +132,37 @@ TEST_CASE("a route of another protocol or table is not ours") {
     bytes[16 + 5] = 87;
     bytes[16 + 4] = 100;  // another table
     CHECK(rtnetlink::parse_routes(bytes, links).empty());
+}
+
+TEST_CASE("a route of BIRD over vpn0 is a learned one, and no other is") {
+    NetlinkRequest request =
+        rtnetlink::put_route({prefix("10.60.0.0/24"), RouteType::kUnicast, "vpn0", ip("10.0.0.2"), 1024}, 2);
+    std::vector<std::uint8_t> bytes(request.bytes().begin(), request.bytes().end());
+    const auto learned = [&bytes](std::uint32_t tunnel) {
+        std::vector<LearnedRoute> out;
+        rtnetlink::parse_learned(bytes, tunnel, out);
+        return out;
+    };
+    CHECK(learned(2).empty());
+    CHECK_FALSE(is_learned_change(bytes));
+    CHECK(is_change(bytes));
+    bytes[16 + 5] = 12;  // RTPROT_BIRD
+    CHECK(learned(2) == std::vector<LearnedRoute>{{prefix("10.60.0.0/24"), ip("10.0.0.2"), true, 1024}});
+    CHECK(learned(3) == std::vector<LearnedRoute>{{prefix("10.60.0.0/24"), ip("10.0.0.2"), false, 1024}});
+    CHECK(is_learned_change(bytes));
+    CHECK_FALSE(is_change(bytes));
+    for (const auto& [at, value] : {std::pair{4, 100}, {7, 7}, {1, 33}, {3, 8}}) {  // table, type, length, service
+        const std::uint8_t before = bytes[16 + static_cast<std::size_t>(at)];
+        bytes[16 + static_cast<std::size_t>(at)] = static_cast<std::uint8_t>(value);
+        CHECK(learned(2).empty());
+        bytes[16 + static_cast<std::size_t>(at)] = before;
+    }
+    CHECK(learned(2).size() == 1);
+    request = rtnetlink::put_route({prefix("fd00:60::/48"), RouteType::kUnicast, "vpn0", std::nullopt, 1024}, 2);
+    bytes.assign(request.bytes().begin(), request.bytes().end());
+    bytes[16 + 5] = 12;
+    CHECK(learned(2) == std::vector<LearnedRoute>{{prefix("fd00:60::/48"), std::nullopt, true, 1024}});
+    CHECK_FALSE(is_learned_change(Bytes(bytes).first(16)));
 }
 
 TEST_CASE("addresses: IPv6 link-local ones are the kernel's, with a peer ours is IFA_LOCAL") {
