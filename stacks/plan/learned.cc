@@ -38,7 +38,12 @@ class Allowance {
             own_.emplace_back(each.to.network(), "stack.route");
     }
 
-    [[nodiscard]] std::size_t networks() const { return tunnels_.all().size(); }
+    // As vpnd counts them.
+    [[nodiscard]] std::size_t networks() const {
+        std::size_t count = 0;
+        for (const config::NetworkList& list : tunnels_.lists()) count += list.networks.size();
+        return count;
+    }
 
     // Of those that are enabled; nullopt: `reason` says why the route is nobody's, or is "" as the file has it already.
     [[nodiscard]] std::optional<std::size_t> peer_of(const LearnedRoute& route, std::string& reason) const {
