@@ -61,14 +61,15 @@ std::string own(const std::set<Prefix>& networks, Family family) {
 }
 
 // The routes by which neighbours behind tunnels are reached, where no network of the stack's own says so. Not with the
-// others: those that are announced lead nowhere here.
+// others: those that are announced lead nowhere here. With the neighbour as the gateway, by which stackd tells whose
+// the routes are that it announces: a device alone would have none.
 std::string towards_tunnels(const std::vector<IpAddress>& neighbours, Family family) {
     const std::string number = number_of(family);
     std::string routes;
     for (const IpAddress& each : neighbours) {
         if (each.family == family)
-            routes += "  route " + to_string(Prefix{each, static_cast<std::uint8_t>(each.bits())}) + " via \"" +
-                      kTunnelDevice + "\";\n";
+            routes += "  route " + to_string(Prefix{each, static_cast<std::uint8_t>(each.bits())}) + " via " +
+                      to_string(each) + "%" + kTunnelDevice + " onlink;\n";
     }
     if (routes.empty()) return "";
     return "ipv" + number + " table tunnels" + number + ";\nprotocol static tunnel" + number + " {\n  ipv" + number +

@@ -102,7 +102,7 @@ class Room {
     std::function<void(bool is_in_force)> when_secrets_told = [](bool) {};
     Lines secrets_told;  // how many, as authd's keeper is told of them
     std::set<SecretId> ids_told;
-    Instant now{std::chrono::hours(1)};
+    std::function<Instant()> clock = read_instant_awake;
     std::size_t looks_until_stop = SIZE_MAX;  // how often the reconciler sees no signal
     Reconciler reconciler{
         kernel,
@@ -115,7 +115,7 @@ class Room {
                  return false;
              },
          .max_descriptors = max_descriptors_,
-         .clock = [this] { return now; },
+         .clock = [this] { return clock(); },
          .tell_renames =
              [this](std::uint64_t generation, const std::vector<Rename>& renames) {
                  when_told();

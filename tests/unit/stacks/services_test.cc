@@ -189,7 +189,7 @@ TEST_CASE("a neighbour behind a tunnel speaks for itself, and others are told of
     CHECK(behind(text, "  neighbor 10.0.0.2 as 64512;\n  error wait time 60, 300;\n").starts_with(far));
     CHECK(behind(text, "ipv4 table tunnels4;\n")
               .starts_with("protocol static tunnel4 {\n  ipv4 { table tunnels4; };\n  route 10.44.0.2/32 via "
-                           "\"vpn0\";\n  route 10.0.0.2/32 via \"vpn0\";\n}\n"));
+                           "10.44.0.2%vpn0 onlink;\n  route 10.0.0.2/32 via 10.0.0.2%vpn0 onlink;\n}\n"));
 
     customer.bgp->announce.emplace();
     CHECK(bird_text(customer).find("source = RTS_BGP && net") == std::string::npos);
