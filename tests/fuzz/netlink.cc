@@ -20,6 +20,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const stacks::Route& route : stacks::rtnetlink::parse_routes(input, known)) {
         if (route.to.length > route.to.address.bits()) __builtin_trap();
     }
+    std::vector<stacks::LearnedRoute> learned;
+    stacks::rtnetlink::parse_learned(input, 2, learned);
+    for (const stacks::LearnedRoute& route : learned) {
+        if (route.to.length > route.to.address.bits()) __builtin_trap();
+    }
     (void)stacks::parse_firewall(input, input, input);
     for (const stacks::KeyList& list : stacks::parse_lists(input)) {
         if (!stacks::is_policy_list(list.name)) __builtin_trap();

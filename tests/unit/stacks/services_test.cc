@@ -158,14 +158,14 @@ TEST_CASE("a neighbour of IPv6 cannot announce a part of the stack's own network
 TEST_CASE("a neighbour behind a tunnel speaks for itself, and others are told of what may be learned") {
     config::Customer customer = acme();
     customer.handoff = handoff(config::HandoffType::kVeth, "", {"10.42.0.1/24"});
-    customer.peers.push_back(peer("near", {"10.0.0.2/32"}));
+    customer.peers.push_back(peer("near", {"10.0.0.2/32", "10.0.0.5/32"}));
     customer.peers.push_back(peer("far", {"10.44.0.2/32", "0.0.0.0/0"}));
     customer.bgp.emplace();
     customer.bgp->asn = 64512;
     customer.bgp->neighbours = {{"core", ip("10.42.0.254"), 64600, {prefix("10.0.0.0/8")}, 7},
                                 {"near", ip("10.0.0.2"), 64601, {prefix("10.60.0.0/14")}, 7},
                                 {"far", ip("10.44.0.2"), 64602, {prefix("10.60.0.0/14")}, 7},
-                                {"inside", ip("10.0.0.2"), 64512, {prefix("10.60.0.0/14")}, 7}};
+                                {"inside", ip("10.0.0.5"), 64512, {prefix("10.60.0.0/14")}, 7}};
     const std::string before = bird_text(customer);
     CHECK(before.find("bgp_next_hop") == std::string::npos);
     CHECK(before.find("tunnels4") == std::string::npos);
@@ -186,10 +186,10 @@ TEST_CASE("a neighbour behind a tunnel speaks for itself, and others are told of
     const std::string far =
         "  multihop 2;\n  ipv4 {\n    igp table tunnels4;\n    import where (net ~ [ 10.60.0.0/14+ ]) && ";
     CHECK(behind(text, "  neighbor 10.44.0.2 as 64602;\n  error wait time 60, 300;\n").starts_with(far));
-    CHECK(behind(text, "  neighbor 10.0.0.2 as 64512;\n  error wait time 60, 300;\n").starts_with(far));
+    CHECK(behind(text, "  neighbor 10.0.0.5 as 64512;\n  error wait time 60, 300;\n").starts_with(far));
     CHECK(behind(text, "ipv4 table tunnels4;\n")
               .starts_with("protocol static tunnel4 {\n  ipv4 { table tunnels4; };\n  route 10.44.0.2/32 via "
-                           "10.44.0.2%vpn0 onlink;\n  route 10.0.0.2/32 via 10.0.0.2%vpn0 onlink;\n}\n"));
+                           "10.44.0.2%vpn0 onlink;\n  route 10.0.0.5/32 via 10.0.0.5%vpn0 onlink;\n}\n"));
 
     customer.bgp->announce.emplace();
     CHECK(bird_text(customer).find("source = RTS_BGP && net") == std::string::npos);
