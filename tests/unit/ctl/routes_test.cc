@@ -147,3 +147,27 @@ TEST_CASE("the routes' table") {
           "10.43.0.0/16  unicast      -           vpn0       512  warren\n"
           "0.0.0.0/0     unreachable  10.0.0.254  -          512  warren\n");
 }
+
+TEST_CASE("a learned route says whose network it is, or why it is nobody's") {
+    StackRoute learned;
+    learned.to = *parse_prefix("10.60.0.0/24");
+    learned.type = "unicast";
+    learned.via = parse_ip("10.0.0.2");
+    learned.device = "vpn0";
+    learned.metric = 1024;
+    learned.protocol = "bird";
+    StackRoute other = learned;
+    other.to = *parse_prefix("10.61.0.0/24");
+    StackRoute ours = learned;
+    ours.protocol = "warren";
+    std::vector<StackRoute> routes{learned, other, ours};
+    note_learned({{learned.to, "graz", "core", ""}, {other.to, "", "", "it is outside"}}, routes);
+    CHECK(routes[0].peer == "graz");
+    CHECK(routes[0].neighbour == "core");
+    CHECK(routes[1].refused == "it is outside");
+    CHECK(routes[2] == ours);
+    const std::string text = routes_text(routes);
+    CHECK(text.find("bird     peer graz, from core\n") != std::string::npos);
+    CHECK(text.find("bird     nobody: it is outside\n") != std::string::npos);
+    CHECK(text.find("warren   -\n") != std::string::npos);
+}
