@@ -93,6 +93,9 @@ struct FleetOptions {
     std::string at;             // authority, invite: the address of this node
     std::string port;           // invite: where the new node asks
     std::string authority_key;  // invite, renew: the file of the authority's key
+    std::string weight;         // authority, join: this node's, for fleet.toml
+    std::string zone;           // likewise
+    bool wait = false;          // move: until the group may change its owner again
 };
 
 // A parsed command line.

@@ -118,7 +118,10 @@ void add_fleet_options(po::options_description& out) {
                                                                  "fleet authority, invite, join: this node's address")(
         "ca-key", po::value<std::string>()->value_name("FILE"),
         "fleet authority, invite, remove, renew: the private key of the fleet's authority (default "
-        "/etc/warren-fleet/ca.key)");
+        "/etc/warren-fleet/ca.key)")("weight", po::value<std::string>()->value_name("N"),
+                                     "fleet authority, join: this node's share of the groups, 1 to 100 (default 1)")(
+        "zone", po::value<std::string>()->value_name("NAME"), "fleet authority, join: where this node is")(
+        "wait", po::bool_switch(), "fleet move: wait until the group may change its owner again");
 }
 
 void read_fleet_options(const po::variables_map& map, FleetOptions& to) {
@@ -130,6 +133,9 @@ void read_fleet_options(const po::variables_map& map, FleetOptions& to) {
     text("at", to.at);
     text("port", to.port);
     text("ca-key", to.authority_key);
+    text("weight", to.weight);
+    text("zone", to.zone);
+    to.wait = map["wait"].as<bool>();
 }
 
 // Of the commands about packets.

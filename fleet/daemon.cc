@@ -48,6 +48,8 @@ Ownership::Settings machine_settings(const Settings& settings) {
     Ownership::Settings out;
     out.me = settings.node;
     out.instance = settings.instance;
+    out.weight = settings.weight;
+    out.zone = settings.zone;
     out.groups = settings.groups;
     return out;
 }
@@ -171,7 +173,7 @@ void Daemon::perform(const SendBeat& beat) {
     const std::string body =
         beat_request(options_.settings.node, beat.fence,
                      {beat.number, wall, machine_.is_draining(), machine_.can_serve(read_instant()),
-                      options_.settings.instance, machine_.held()});
+                      options_.settings.instance, machine_.held(), options_.settings.weight, options_.settings.zone});
     const Instant sent = read_instant();
     gateway_.ask(kTransactionTarget, body, kPatience, [this, beat, sent](const Result<std::string>& text) {
         const auto answer = text ? parse_answer(*text) : tl::unexpected<Error>(text.error());
@@ -445,8 +447,9 @@ ControlReply Daemon::status() const {
         reply.texts.push_back({ipc::ControlText::Kind::kFact, "", std::move(text)});
     };
     for (const Ownership::NodeView& node : machine_.nodes(now)) {
-        fact(fmt::format("node {}: {}{}{}{}", node.name, node.is_alive ? "alive" : "gone",
-                         node.is_draining ? ", drains" : "",
+        fact(fmt::format("node {}: {}{}{}{}{}{}", node.name, node.is_alive ? "alive" : "gone",
+                         node.weight == kLeastWeight ? "" : fmt::format(", weight {}", node.weight),
+                         node.zone.empty() ? "" : ", zone " + node.zone, node.is_draining ? ", drains" : "",
                          node.can_serve ? "" : ", cannot serve: its stackd does not answer, or has no configuration",
                          node.name == options_.settings.node ? ", this one" : ""));
     }

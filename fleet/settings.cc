@@ -14,9 +14,9 @@ namespace {
 
 using Kind = config::Node::Kind;
 
-constexpr std::array<std::string_view, 11> kKeys{"schema",           "node",        "etcd",      "etcd_ca",
-                                                 "etcd_certificate", "etcd_key",    "addresses", "groups",
-                                                 "uplink",           "bird_socket", "nodes"};
+constexpr std::array<std::string_view, 13> kKeys{
+    "schema",   "node",      "weight", "zone",   "etcd",        "etcd_ca", "etcd_certificate",
+    "etcd_key", "addresses", "groups", "uplink", "bird_socket", "nodes"};
 constexpr std::int64_t kMostGroups = 256;
 
 class Reader {
@@ -27,12 +27,13 @@ class Reader {
         for (const auto& entry : source_.root.entries) {
             if (std::find(kKeys.begin(), kKeys.end(), entry.key) == kKeys.end())
                 refuse(entry.key,
-                       "unknown key; accepted: schema, node, etcd, etcd_ca, etcd_certificate, etcd_key, addresses, "
-                       "groups, uplink, bird_socket, nodes");
+                       "unknown key; accepted: schema, node, weight, zone, etcd, etcd_ca, etcd_certificate, etcd_key, "
+                       "addresses, groups, uplink, bird_socket, nodes");
         }
         if (integer("schema") != 1) refuse("schema", "schema: accepted: 1");
         out_.node = text("node").value_or("");
         if (!is_node_name(out_.node)) refuse("node", "node: accepted: a name of a-z, 0-9 and -, at most 63 characters");
+        read_place();
         read_etcd();
         read_addresses();
         const std::string uplink = text("uplink").value_or("bird");
@@ -58,6 +59,18 @@ class Reader {
     [[nodiscard]] std::optional<std::int64_t> integer(std::string_view key) const {
         const config::Node* node = source_.root.find(key);
         return node != nullptr && node->kind == Kind::kInteger ? std::optional(node->integer) : std::nullopt;
+    }
+
+    void read_place() {
+        const std::int64_t weight =
+            source_.root.find("weight") == nullptr ? kLeastWeight : integer("weight").value_or(0);
+        if (weight < kLeastWeight || weight > kMostWeight) return refuse("weight", "weight: accepted: 1 to 100");
+        out_.weight = static_cast<unsigned>(weight);
+        const config::Node* zone = source_.root.find("zone");
+        if (zone == nullptr) return;
+        if (zone->kind != Kind::kString || (!zone->text.empty() && !is_node_name(zone->text)))
+            return refuse("zone", "zone: accepted: a name of a-z, 0-9 and -, at most 63 characters; \"\" for none");
+        out_.zone = zone->text;
     }
 
     // Whoever reaches etcd without TLS can take groups: then it is the member on this node, on a loopback address.

@@ -14,8 +14,10 @@ namespace warren::fleet {
 
 struct Settings {
     std::string node;
-    std::string instance;  // not from the file: this machine since its last start; "": not known
-    Endpoint etcd;         // of the own member; without `tls` on a loopback address
+    unsigned weight = kLeastWeight;  // its share of the groups, next to those of the others
+    std::string zone;                // what fails together with this node; "": not said
+    std::string instance;            // not from the file: this machine since its last start; "": not known
+    Endpoint etcd;                   // of the own member; without `tls` on a loopback address
     std::optional<TlsFiles> tls;
     std::vector<Prefix> addresses;  // no host bits, at most one of a family: address N of each is group N's
     GroupNumber groups = 1;

@@ -105,7 +105,9 @@ Result<std::vector<FleetNodeState>> fleet_nodes(const std::string& run_dir) {
     const auto answer = ask_for_json(run_dir, {{"op", "groups"}});
     if (!answer) return tl::unexpected<Error>(answer.error());
     std::vector<FleetNodeState> out;
-    for (const json& node : array_of(*answer, "nodes")) out.push_back({text_of(node, "node"), flag_of(node, "alive")});
+    for (const json& node : array_of(*answer, "nodes"))
+        out.push_back({text_of(node, "node"), flag_of(node, "alive"), flag_of(node, "drains"), flag_of(node, "serves"),
+                       std::max<std::uint64_t>(number_of(node, "weight"), 1), text_of(node, "zone")});
     return out;
 }
 

@@ -53,6 +53,10 @@ struct FleetGroup {
 struct FleetNodeState {
     std::string name;
     bool is_alive = false;
+    bool is_draining = false;
+    bool can_serve = false;
+    std::uint64_t weight = 1;
+    std::string zone;
 };
 struct FleetMove {
     std::uint64_t group = 0;

@@ -139,6 +139,9 @@ _vpnctl() {
     '--yes[fleet rebalance: do not ask]' \
     '--at[fleet authority, invite, join: the address of this node]:address:' \
     '--ca-key[fleet: the key of its authority]:file:_files' \
+    '--weight[fleet authority, join: the share of the groups]:weight:' \
+    '--zone[fleet authority, join: where this node is]:zone:' \
+    '--wait[fleet move: until the group may change its owner again]' \
     '--since[events, outages: from then on]:time:(1h 1d 1w)' \
     '--until[events, outages: until then]:time:(1h 1d 1w)' \
     '--peer[events, outages: of this peer]:peer:' \
@@ -335,6 +338,9 @@ std::string change_options_of_fish() {
     option("yes", "", "fleet rebalance: do not ask");
     option("at", "-x", "fleet authority, invite, join: the address of this node");
     option("ca-key", "-r -F", "fleet: the key of its authority");
+    option("weight", "-x", "fleet authority, join: the share of the groups");
+    option("zone", "-x", "fleet authority, join: where this node is");
+    option("wait", "", "fleet move: until the group may change its owner again");
     return out;
 }
 

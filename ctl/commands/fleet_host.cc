@@ -233,7 +233,8 @@ Result<FleetHost::Cluster> FleetHost::enlarge(const JoinRequest& request) {
 Result<std::string> FleetHost::settings_for(const JoinRequest& request, bool has_member) const {
     const auto own = parse_ip(request.address);
     const std::string etcd = has_member ? to_string(Endpoint{*own, kEtcdPort}) : own_.etcd;
-    return with_keys(own_.text, {{"node", name_}, {"nodes", ""}, {"etcd", etcd}});
+    // Which share it has and where it is, it says itself.
+    return with_keys(own_.text, {{"node", name_}, {"nodes", ""}, {"weight", ""}, {"zone", ""}, {"etcd", etcd}});
 }
 
 bool FleetHost::try_to_finish() const {

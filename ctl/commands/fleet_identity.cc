@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <utility>
 
 #include "base/ip.h"
@@ -13,6 +14,7 @@
 #include "crypto/authority.h"
 #include "crypto/random.h"
 #include "crypto/x25519.h"
+#include "ctl/command.h"
 #include "ctl/files/files.h"
 #include "ctl/files/fleet_base.h"
 
@@ -23,6 +25,8 @@ namespace {
 std::string in_url(const std::string& address) {
     return address.find(':') == std::string::npos ? address : "[" + address + "]";
 }
+
+constexpr unsigned kMostWeight = 100;  // fleet/ownership/rank.h
 
 bool is_letter_or_digit(char letter) {
     return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9');
@@ -162,6 +166,29 @@ Result<std::string> with_keys(std::string text, const std::vector<std::pair<std:
         text = std::move(*next);
     }
     return text;
+}
+
+std::string place_problem(const FleetOptions& options) {
+    if (!options.weight.empty()) {
+        unsigned weight = 0;
+        const char* const last = options.weight.data() + options.weight.size();
+        const auto [end, error] = std::from_chars(options.weight.data(), last, weight);
+        if (error != std::errc() || end != last || weight < 1 || weight > kMostWeight || options.weight.front() == '0')
+            return "--weight: accepted: 1 to 100";
+    }
+    if (!options.zone.empty() && !is_node_name(options.zone))
+        return "--zone: accepted: a name of a-z, 0-9 and -, at most 63 characters";
+    return "";
+}
+
+Result<std::string> with_place(std::string text, const FleetOptions& options) {
+    if (!options.weight.empty()) {
+        auto next = config::edit(text, config::SetKey{{}, "weight", options.weight});
+        if (!next) return with_context("fleet.toml", next.error());
+        text = std::move(*next);
+    }
+    if (options.zone.empty()) return text;
+    return with_keys(std::move(text), {{"zone", options.zone}});
 }
 
 }  // namespace warren::ctl

@@ -12,6 +12,8 @@
 
 namespace warren::ctl {
 
+struct FleetOptions;
+
 // All below CONFIG_DIR-fleet.
 struct FleetPaths {
     std::string directory;
@@ -54,6 +56,10 @@ struct EtcdMember {
 // fleet.toml with other values for these keys; "": without the key.
 [[nodiscard]] Result<std::string> with_keys(std::string text,
                                             const std::vector<std::pair<std::string, std::string>>& keys);
+// Why --weight or --zone cannot stand in fleet.toml; "": they can, or were not given.
+[[nodiscard]] std::string place_problem(const FleetOptions& options);
+// fleet.toml with those of the two that were given.
+[[nodiscard]] Result<std::string> with_place(std::string text, const FleetOptions& options);
 
 inline constexpr const char* kFleetUser = "warren-fleet";
 inline constexpr const char* kEtcdUser = "etcd";

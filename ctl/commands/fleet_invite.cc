@@ -207,9 +207,14 @@ Result<JoinReply> ask_host(const JoinToken& token, const JoinRequest& request) {
 Status write_all(const Invocation& invocation, const JoinToken& token, const JoinReply& reply,
                  const std::string& address) {
     const FleetPaths paths = fleet_paths(invocation.config_dir);
-    const auto settings =
-        with_keys(reply.settings,
-                  {{"etcd_ca", paths.authority}, {"etcd_certificate", paths.certificate}, {"etcd_key", paths.key}});
+    // The weight and the zone of the node that invited are not this one's.
+    const auto own = with_keys(reply.settings, {{"weight", ""},
+                                                {"zone", ""},
+                                                {"etcd_ca", paths.authority},
+                                                {"etcd_certificate", paths.certificate},
+                                                {"etcd_key", paths.key}});
+    if (!own) return tl::unexpected<Error>(own.error());
+    const auto settings = with_place(*own, invocation.fleet);
     if (!settings) return tl::unexpected<Error>(settings.error());
     WARREN_TRY(replace_file(paths.authority, reply.authority, 0644));
     WARREN_TRY(replace_file(paths.certificate, reply.fleetd, 0644));

@@ -306,7 +306,9 @@ int make_fleet_authority(const Invocation& invocation, Output& output) {
                                                      {"etcd_certificate", paths.certificate},
                                                      {"etcd_key", paths.key}});
         if (!settings) return tl::unexpected<Error>(settings.error());
-        WARREN_TRY(replace_file(invocation.config_dir + "/fleet.toml", *settings, 0644));
+        const auto placed = with_place(*settings, invocation.fleet);
+        if (!placed) return tl::unexpected<Error>(placed.error());
+        WARREN_TRY(replace_file(invocation.config_dir + "/fleet.toml", *placed, 0644));
         return replace_file(paths.authority, *authority, 0644);  // the last: with it this is done
     }();
     if (!made) return refuse(output, made.error());

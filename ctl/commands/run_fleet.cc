@@ -5,9 +5,11 @@
 #include <string>
 
 #include "ctl/commands/fleet_files.h"
+#include "ctl/commands/fleet_identity.h"
 #include "ctl/commands/fleet_invite.h"
 #include "ctl/commands/fleet_papers.h"
 #include "ctl/commands/fleet_rebalance.h"
+#include "ctl/commands/fleet_status.h"
 #include "ctl/commands/request.h"
 #include "ctl/runners.h"
 
@@ -26,6 +28,15 @@ std::optional<std::uint16_t> group_of(const std::string& text) {
 std::optional<int> run_files(const Invocation& invocation, Output& output) {
     const auto& words = invocation.arguments;
     const std::string& verb = words[0];
+    const FleetOptions& options = invocation.fleet;
+    const bool makes_node = verb == "authority" || (verb == "join" && words.size() == 2);
+    if (!makes_node && !(options.weight + options.zone).empty())
+        return complain(
+            output, kUsage,
+            "--weight and --zone: accepted: with fleet authority and fleet join TOKEN; a node that is there "
+            "has them in fleet.toml");
+    if (const std::string problem = place_problem(options); !problem.empty())
+        return complain(output, kUsage, "fleet " + verb + " " + problem);
     if (verb == "ours" || verb == "theirs") {
         if (words.size() != 2) return complain(output, kUsage, "fleet " + verb + " takes the name of a file");
         return settle_fleet_file(invocation, words[1], verb == "ours", output);
@@ -79,8 +90,9 @@ int run_fleet(const Invocation& invocation, Output& output) {
                             "\"; accepted: status, move, rebalance, drain, undrain, authority, key, init, "
                             "invite, join, remove, renew, seal, follow, ours, theirs");
     }
+    if (verb == "status" && invocation.json) return show_fleet_json(request, invocation, output);
     const int status = request_from_fleetd(request, invocation, output);
-    if (verb == "status" && !invocation.json) {
+    if (verb == "status") {
         show_fleet_files(invocation, output);
         show_fleet_certificates(invocation, output);
     }

@@ -5,18 +5,6 @@
 
 namespace warren::fleet {
 
-// FNV-1a, and a last mix, so that names that differ in one digit do not share their order.
-std::uint64_t rank(GroupNumber group, const std::string& node) {
-    std::uint64_t hash = 0xcbf29ce484222325;
-    const auto add = [&hash](std::uint8_t byte) { hash = (hash ^ byte) * 0x100000001b3; };
-    for (const char letter : node) add(static_cast<std::uint8_t>(letter));
-    add(static_cast<std::uint8_t>(group >> 8U));
-    add(static_cast<std::uint8_t>(group & 0xffU));
-    hash ^= hash >> 33U;
-    hash *= 0xff51afd7ed558ccd;
-    return hash ^ (hash >> 33U);
-}
-
 // --- what is known -------------------------------------------------------------------------------
 
 // Answers and watches come in any order: what is older than what is known changes nothing.
@@ -43,6 +31,8 @@ void Ownership::learn(Instant now, const std::string& name, const ReadAnswer::Be
     node.is_draining = beat.is_draining;
     node.can_serve = beat.can_serve;
     node.served = beat.served;
+    node.weight = beat.weight;
+    node.zone = beat.zone;
     if (beat.changed == node.changed) return;
     node.changed = beat.changed;
     node.first_seen = now;
@@ -75,15 +65,23 @@ bool Ownership::is_alive(Instant now, const std::string& name) const {
     return found != nodes_.end() && now - found->second.first_seen < settings_.take;
 }
 
+std::string Ownership::zone_of(const std::string& name) const {
+    if (name == settings_.me) return settings_.zone;
+    const auto found = nodes_.find(name);
+    return found == nodes_.end() ? "" : found->second.zone;
+}
+
 std::vector<std::string> Ownership::ranked(Instant now, GroupNumber group, const std::string& but) const {
-    std::vector<std::string> names;
+    std::vector<Place> places;
     for (const auto& [name, node] : nodes_) {
         if (name == settings_.me || name == but || node.is_draining || !node.can_serve) continue;
-        if (is_alive(now, name)) names.push_back(name);
+        if (is_alive(now, name)) places.push_back({name, node.weight, node.zone});
     }
-    if (but != settings_.me && !is_draining_ && can_serve(now) && is_valid(now)) names.push_back(settings_.me);
-    std::sort(names.begin(), names.end(),
-              [group](const auto& a, const auto& b) { return rank(group, a) > rank(group, b); });
+    if (but != settings_.me && !is_draining_ && can_serve(now) && is_valid(now))
+        places.push_back({settings_.me, settings_.weight, settings_.zone});
+    sort_by_rank(group, zone_of(but), places);
+    std::vector<std::string> names;
+    for (Place& place : places) names.push_back(std::move(place.node));
     return names;
 }
 
@@ -462,7 +460,8 @@ std::vector<Ownership::NodeView> Ownership::nodes(Instant now) const {
     for (const auto& [name, node] : nodes_) {
         const bool is_me = name == settings_.me;
         out.push_back({name, is_alive(now, name), is_me ? is_draining_ : node.is_draining,
-                       is_me ? can_serve(now) : node.can_serve, now - node.first_seen});
+                       is_me ? can_serve(now) : node.can_serve, now - node.first_seen,
+                       is_me ? settings_.weight : node.weight, zone_of(name)});
     }
     return out;
 }

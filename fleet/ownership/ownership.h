@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "base/time.h"
+#include "fleet/ownership/rank.h"
 
 namespace warren::fleet {
 
 using Revision = std::uint64_t;  // of etcd: grows with each change of any key
-using GroupNumber = std::uint16_t;
 
 // What etcd holds of a group. `changed`: the revision of its last change; 0: it has no record yet. `is_broken`: what is
 // there is no record, and only `changed` is known; the last good one stays in force, and nobody takes or gives.
@@ -96,6 +96,8 @@ struct ReadAnswer {
         bool can_serve = true;      // its stackd answers
         std::string instance = {};  // the machine's
         std::map<GroupNumber, Held> served = {};
+        unsigned weight = kLeastWeight;
+        std::string zone = {};
     };
     std::map<std::string, Beat> beats;
 };
@@ -118,6 +120,8 @@ class Ownership {
         std::string me;
         std::string instance =
             {};  // of this machine, since it was started: two with one name differ in it; "": not known
+        unsigned weight = kLeastWeight;
+        std::string zone = {};
         GroupNumber groups = 1;
         Duration beat = std::chrono::milliseconds(500);
         Duration own = std::chrono::seconds(5);    // a beat makes us valid for so long
@@ -164,6 +168,8 @@ class Ownership {
         bool is_draining = false;
         bool can_serve = true;
         Duration beat_age{};
+        unsigned weight = kLeastWeight;
+        std::string zone = {};
     };
     struct GroupView {
         GroupNumber group = 0;
@@ -194,6 +200,8 @@ class Ownership {
         bool is_draining = false;
         bool can_serve = true;
         std::map<GroupNumber, Held> served;
+        unsigned weight = kLeastWeight;
+        std::string zone;
     };
     struct Group {
         GroupRecord record;
@@ -257,7 +265,10 @@ class Ownership {
     // Another node is to have the group, which is ours.
     [[nodiscard]] bool must_give(Instant now, GroupNumber number, const Group& group) const;
     [[nodiscard]] bool is_alive(Instant now, const std::string& node) const;
-    // Nodes that may serve the group, the first by rank first; without `but` and those that drain or cannot.
+    // "": not known.
+    [[nodiscard]] std::string zone_of(const std::string& node) const;
+    // Nodes that may serve the group, the first by rank first, but those of other zones than that of `but` before the
+    // rest; without `but` and those that drain or cannot.
     [[nodiscard]] std::vector<std::string> ranked(Instant now, GroupNumber group, const std::string& but) const;
     // When we take the group, as things are; kNever: not.
     [[nodiscard]] Instant take_at(Instant now, GroupNumber number, const Group& group) const;
@@ -289,8 +300,5 @@ class Ownership {
     bool double_is_first_ = false;     // it goes on before us when both have stopped
     Instant stackd_until_ = kLongAgo;  // it is taken to be there
 };
-
-// The rank of a node for a group: the higher comes first. The same on every node.
-[[nodiscard]] std::uint64_t rank(GroupNumber group, const std::string& node);
 
 }  // namespace warren::fleet

@@ -24,11 +24,10 @@ struct PlannedMove {
     bool operator==(const PlannedMove&) const = default;
 };
 
-// `nodes`: those that may get a group; each is to have as many as the others, or one more. A group whose owner is none
-// of them is left out: it is taken or given anyway. Of a node that has too many those go first for which the node that
-// has too few ranks highest, so that as many as can be are where a takeover would bring them. The same on every node;
-// after all moves were made, the plan is empty.
-[[nodiscard]] std::vector<PlannedMove> plan_rebalance(std::vector<PlacedGroup> groups,
-                                                      const std::vector<std::string>& nodes);
+// `nodes`: those that may get a group; each is to have its share by weight, rounded to a whole number: of equal weights
+// as many as the others, or one more. A group whose owner is none of them is left out: it is taken or given anyway. Of
+// a node that has too many those go first for which the node that has too few ranks highest, so that as many as can be
+// are where a takeover would bring them. The same on every node; after all moves were made, the plan is empty.
+[[nodiscard]] std::vector<PlannedMove> plan_rebalance(std::vector<PlacedGroup> groups, const std::vector<Place>& nodes);
 
 }  // namespace warren::fleet

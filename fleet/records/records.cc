@@ -72,8 +72,13 @@ std::optional<BeatChanged> beat_of(const KeyValue& from) {
     const json value = from.value();
     auto instance = text(member(value, "instance")).value_or("");
     if (instance.size() > kMaxInstance) instance.clear();
+    const std::uint64_t weight = number(member(value, "weight"));
+    auto zone = text(member(value, "zone")).value_or("");
+    if (!is_node_name(zone)) zone.clear();
     return BeatChanged{
-        *name, {from.changed, flag(value, "drain", false), flag(value, "serves", true), instance, served_of(value)}};
+        *name,
+        {from.changed, flag(value, "drain", false), flag(value, "serves", true), instance, served_of(value),
+         weight > kMostWeight ? kLeastWeight : std::max(kLeastWeight, static_cast<unsigned>(weight)), zone}};
 }
 
 std::optional<WishChanged> wish_of(const KeyValue& from) {
@@ -120,8 +125,10 @@ std::string beat_request(const std::string& node, Revision fence, const Beat& be
     json served = json::object();
     for (const auto& [group, held] : beat.served)
         served[std::to_string(group)] = json::array({held.epoch, std::uint64_t{held.peers}});
-    const json value{{"number", beat.number},    {"wall", beat.wall_milliseconds}, {"drain", beat.is_draining},
-                     {"serves", beat.can_serve}, {"instance", beat.instance},      {"groups", served}};
+    json value{{"number", beat.number},    {"wall", beat.wall_milliseconds}, {"drain", beat.is_draining},
+               {"serves", beat.can_serve}, {"instance", beat.instance},      {"groups", served}};
+    if (beat.weight != kLeastWeight) value["weight"] = beat.weight;
+    if (!beat.zone.empty()) value["zone"] = beat.zone;
     const json request{{"compare", json::array({compare(key_of("fence", node), fence)})},
                        {"success", json::array({put(key_of("beat", node), value)})}};
     return request.dump();

@@ -38,6 +38,8 @@ struct Beat {
     bool can_serve = true;
     std::string instance = {};  // of this machine
     std::map<GroupNumber, Held> served = {};
+    unsigned weight = kLeastWeight;
+    std::string zone = {};
 };
 [[nodiscard]] std::string beat_request(const std::string& node, Revision fence, const Beat& beat);
 [[nodiscard]] std::string read_request(const std::string& node);

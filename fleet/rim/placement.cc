@@ -36,8 +36,12 @@ json answer_groups(const ConfigurationSocket::Look& look) {
                           {"peers", std::uint64_t{group.peers}}});
     json nodes = json::array();
     for (const Ownership::NodeView& node : placement->nodes)
-        nodes.push_back(
-            {{"node", node.name}, {"alive", node.is_alive}, {"drains", node.is_draining}, {"serves", node.can_serve}});
+        nodes.push_back({{"node", node.name},
+                         {"alive", node.is_alive},
+                         {"drains", node.is_draining},
+                         {"serves", node.can_serve},
+                         {"weight", node.weight},
+                         {"zone", node.zone}});
     return {{"groups", groups}, {"nodes", nodes}};
 }
 
@@ -49,9 +53,12 @@ json answer_plan(const json& question, const ConfigurationSocket::Look& look) {
         if (!group.is_broken && group.record.epoch != 0)
             groups.push_back({group.group, group.record.owner, group.record.epoch, group.peers});
     }
-    std::vector<std::string> nodes;
+    std::vector<Place> nodes;
+    json names = json::array();
     for (const Ownership::NodeView& node : placement->nodes) {
-        if (may_get_groups(node)) nodes.push_back(node.name);
+        if (!may_get_groups(node)) continue;
+        nodes.push_back({node.name, node.weight, node.zone});
+        names.push_back(node.name);
     }
     const std::vector<PlannedMove> plan = plan_rebalance(std::move(groups), nodes);
     const std::uint64_t most = number_of(question, "max");
@@ -64,7 +71,7 @@ json answer_plan(const json& question, const ConfigurationSocket::Look& look) {
                          {"epoch", move.epoch},
                          {"peers", std::uint64_t{move.peers}}});
     }
-    return {{"moves", moves}, {"all", plan.size()}, {"nodes", nodes}};
+    return {{"moves", moves}, {"all", plan.size()}, {"nodes", names}};
 }
 
 json answer_wish(const json& question, const ConfigurationSocket::Ask& ask, const ConfigurationSocket::Look& look) {

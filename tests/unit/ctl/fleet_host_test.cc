@@ -87,7 +87,7 @@ struct Inviting {
     Guest guest;
     std::optional<FleetHost> host;
 
-    Inviting() {
+    explicit Inviting(const std::string& settings = "schema = 1\nnode = \"vie-1\"\netcd = \"10.9.0.1:2379\"\n") {
         invocation.run_dir = directory.path + "/run";
         std::filesystem::create_directory_symlink(fleetd.run_dir(), invocation.run_dir + "-fleet");
         invocation.config_dir = directory.path + "/etc";
@@ -95,7 +95,7 @@ struct Inviting {
         FleetNode own;
         own.name = "vie-1";
         own.etcd = "10.9.0.1:2379";
-        own.text = "schema = 1\nnode = \"vie-1\"\netcd = \"10.9.0.1:2379\"\n";
+        own.text = settings;
         Roster roster;
         roster.version = 1;
         roster.readers["vie-1"] = guest.reader;
@@ -169,6 +169,34 @@ TEST_CASE("a node is let in with a learner, which becomes a member") {
     CHECK(vie1.learners() == 1);
     CHECK(vie1.host->try_to_finish());
     CHECK(vie1.learners() == 0);
+}
+
+TEST_CASE("a new node has the weight and the zone that it says, and never those of who invites it") {
+    FleetOptions own;
+    CHECK(place_problem(own).empty());
+    for (const char* bad : {"0", "101", "-1", "1x", "x", "01", "1.5", " 1"}) {
+        own.weight = bad;
+        CHECK(place_problem(own) == "--weight: accepted: 1 to 100");
+    }
+    own.weight = "100";
+    for (const char* bad : {"A", "a b", "-a", "a\"\nnode = \"x"}) {
+        own.zone = bad;
+        CHECK(place_problem(own).find("--zone: accepted: a name of a-z") == 0);
+    }
+    own.zone = "hall-2";
+    CHECK(place_problem(own).empty());
+    const std::string text = "schema = 1\nnode = \"vie-1\"\nweight = 3\nzone = \"hall-1\"\n";
+    CHECK(with_place(text, {}) == text);
+    const auto placed = with_place(text, own);
+    REQUIRE(placed);
+    CHECK(placed->find("weight = 100\nzone = \"hall-2\"\n") != std::string::npos);
+    CHECK(with_place("schema = 1\n", own)->find("weight = 100") != std::string::npos);
+    Inviting vie1(text + "etcd = \"10.9.0.1:2379\"\n");
+    const JoinReply reply = vie1.ask();
+    REQUIRE(reply.error.empty());
+    CHECK(reply.settings.find("node = \"vie-2\"") != std::string::npos);
+    CHECK(reply.settings.find("weight") == std::string::npos);
+    CHECK(reply.settings.find("zone") == std::string::npos);
 }
 
 TEST_CASE("a node that got an error is not in the fleet, and may ask again") {

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
@@ -229,6 +230,43 @@ TEST_CASE("two machines with one name: who comes later waits, and who sees anoth
         begun.run(seconds(12));
         CHECK(begun.is_served());
     }
+}
+
+TEST_CASE("the standby is the first by rank of another zone, by weight, and a group is given to it") {
+    const auto with = [](unsigned weight, const std::string& own_zone, const std::string& near, const std::string& far,
+                         Actions& out) {
+        auto machine = std::make_unique<Ownership>(Ownership::Settings{.me = "vie-1", .zone = own_zone, .groups = 16});
+        const Instant now{1'000'000'000'000};
+        machine->run(now, out);
+        machine->stackd_answered(now, out);
+        ReadAnswer answer{5, 0, {}, {}};
+        for (GroupNumber group = 0; group < 16; ++group) answer.groups[group] = {"vie-1", 1, 1};
+        answer.beats["near"] = {2};
+        answer.beats["near"].weight = weight;
+        answer.beats["near"].zone = near;
+        answer.beats["far"] = {3};
+        answer.beats["far"].zone = far;
+        machine->read_answered(now, answer, out);
+        machine->beat_answered(now, {1, now, 0, 6, true}, out);
+        answer.revision = 6;
+        machine->read_answered(now, answer, out);
+        return machine;
+    };
+    const auto standbys = [&](unsigned weight, const std::string& own, const std::string& near,
+                              const std::string& far) {
+        Actions out;
+        const auto machine = with(weight, own, near, far, out);
+        std::map<std::string, int> count;
+        for (const auto& group : machine->groups({1'000'000'000'000})) ++count[group.standby];
+        return count;
+    };
+    CHECK(standbys(1, "", "", "")["near"] > 3);
+    CHECK(standbys(1, "", "", "")["far"] > 3);
+    CHECK(standbys(100, "", "", "")["near"] > 14);
+    CHECK(standbys(100, "a", "a", "b")["far"] == 16);
+    CHECK(standbys(100, "a", "", "b")["far"] == 16);  // where near is nobody knows
+    CHECK(standbys(100, "", "a", "b")["near"] > 14);
+    CHECK(standbys(100, "a", "a", "a")["near"] > 14);
 }
 
 TEST_CASE("after a refusal a change waits") {

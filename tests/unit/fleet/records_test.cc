@@ -68,6 +68,29 @@ TEST_CASE("a beat tells of the groups that are served, and what is no group ther
     CHECK(hostile->beats.at("vie-2").served.empty());
 }
 
+TEST_CASE("a beat tells the node's weight and zone, where they are said, and what is none counts as not said") {
+    Beat beat{3, 1'000};
+    const auto value_of = [](const Beat& of) {
+        return decoded(json::parse(beat_request("vie-1", 7, of))["success"][0]["request_put"]["value"]);
+    };
+    CHECK(value_of(beat).find("weight") == std::string::npos);
+    CHECK(value_of(beat).find("zone") == std::string::npos);
+    beat.weight = 100;
+    beat.zone = "hall-2";
+    const auto heard = [](const std::string& value) {
+        return parse_read(read_answer({}, {pair("/warren/beat/vie-1", value, 80)}, {}))->beats.at("vie-1");
+    };
+    CHECK(heard(value_of(beat)).weight == 100);
+    CHECK(heard(value_of(beat)).zone == "hall-2");
+    for (const char* old :
+         {"{}", "7", R"({"weight":0,"zone":""})", R"({"weight":101,"zone":"A b"})", R"({"weight":-1,"zone":7})",
+          R"({"weight":"x","zone":["a"]})", R"({"weight":4294967297,"zone":"-"})"}) {
+        CHECK(heard(old).weight == 1);
+        CHECK(heard(old).zone.empty());
+    }
+    CHECK(heard(R"({"zone":")" + std::string(64, 'a') + "\"}").zone.empty());
+}
+
 TEST_CASE("a wish is put where the group has not changed, and is heard by those who watch") {
     const json request = json::parse(wish_request(7, {"vie-2", 12}, 50));
     CHECK(decoded(request["compare"][0]["key"]) == "/warren/groups/7");

@@ -38,6 +38,24 @@ TEST_CASE("errors name the place and what is accepted") {
     CHECK_FALSE(error_of("schema = 1\nnode = \"a\"\n").empty());
 }
 
+TEST_CASE("a node has a weight and a zone, and without them 1 and none") {
+    const auto none = parse_settings("fleet.toml", kGood);
+    REQUIRE(none);
+    CHECK(none->weight == 1);
+    CHECK(none->zone.empty());
+    const auto both = parse_settings("fleet.toml", kGood + "weight = 100\nzone = \"hall-2\"\n");
+    REQUIRE(both);
+    CHECK(both->weight == 100);
+    CHECK(both->zone == "hall-2");
+    CHECK(error_of(kGood + "zone = \"\"\n").empty());
+    CHECK(error_of(kGood + "weight = 0\n").find("fleet.toml:5:") != std::string::npos);
+    for (const char* bad : {"0", "101", "-1", "1.5", "\"2\"", "true", "4294967297"})
+        CHECK(error_of(kGood + "weight = " + bad + "\n").find("weight: accepted: 1 to 100") != std::string::npos);
+    for (const char* bad : {"\"Hall 2\"", "2", "\"-a\"", "[\"a\"]"})
+        CHECK(error_of(kGood + "zone = " + bad + "\n").find("zone: accepted: a name of a-z") != std::string::npos);
+    CHECK_FALSE(error_of(kGood + "zone = \"" + std::string(64, 'a') + "\"\n").empty());
+}
+
 TEST_CASE("without TLS etcd is asked on a loopback address only") {
     CHECK(error_of(kGood + "etcd = \"[::1]:2379\"\n").empty());
     for (const char* other : {"10.9.0.1:2379", "[2001:db8::1]:2379", "etcd.example:2379", "0.0.0.0:2379"})
