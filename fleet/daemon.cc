@@ -457,11 +457,13 @@ ControlReply Daemon::status() const {
         std::string addresses;
         for (const IpAddress& address : options_.settings.addresses_of(group.group))
             addresses += " " + to_string(address);
-        fact(fmt::format("group {}: owner {}, epoch {}, standby {}, {}at{}{}{}", group.group,
+        const auto rest = std::chrono::ceil<seconds>(group.rest).count();
+        fact(fmt::format("group {}: owner {}, epoch {}, standby {}, {}at{}{}{}{}", group.group,
                          group.record.owner.empty() ? "nobody" : group.record.owner, group.record.epoch,
                          group.standby.empty() ? "nobody" : group.standby,
                          group.is_well ? fmt::format("{} peers online, ", group.peers) : "", addresses,
                          group.is_served ? ", served here" : "",
+                         rest > 0 ? fmt::format(", keeps its owner for another {} s", rest) : "",
                          group.is_broken ? "; its record in etcd is broken, and nobody takes it" : ""));
     }
     const bool is_valid = machine_.is_valid(now);

@@ -18,6 +18,7 @@ using nlohmann::json;
 
 constexpr std::uint64_t kMostNumber = std::uint64_t{1} << 53U;  // as fleetd (fleet/records/configuration.cc)
 constexpr int kPatienceSeconds = 30;
+constexpr std::uint64_t kMostRest = 3'600'000;  // milliseconds, of a hostile answer
 constexpr std::size_t kMostAnswer = 128 * 1024 * 1024;
 
 }  // namespace
@@ -97,7 +98,8 @@ Result<std::vector<FleetGroup>> fleet_groups(const std::string& run_dir) {
     std::vector<FleetGroup> out;
     for (const json& group : array_of(*answer, "groups"))
         out.push_back({number_of(group, "group"), text_of(group, "owner"), number_of(group, "epoch"),
-                       flag_of(group, "well"), number_of(group, "peers")});
+                       flag_of(group, "well"), number_of(group, "peers"),
+                       std::chrono::milliseconds(std::min(number_of(group, "rest"), kMostRest))});
     return out;
 }
 
@@ -117,15 +119,16 @@ Result<FleetPlan> fleet_plan(const std::string& run_dir, std::uint64_t most) {
     FleetPlan out;
     for (const json& move : array_of(*answer, "moves"))
         out.moves.push_back({number_of(move, "group"), text_of(move, "from"), text_of(move, "to"),
-                             number_of(move, "epoch"), number_of(move, "peers")});
+                             number_of(move, "epoch"), number_of(move, "peers"), false});
     out.all = number_of(*answer, "all");
     out.nodes = texts_of(*answer, "nodes");
     return out;
 }
 
 Status wish_move(const std::string& run_dir, const FleetMove& move) {
-    const auto answer =
-        ask_for_json(run_dir, {{"op", "wish"}, {"group", move.group}, {"to", move.to}, {"epoch", move.epoch}});
+    json question{{"op", "wish"}, {"group", move.group}, {"to", move.to}, {"epoch", move.epoch}};
+    if (move.is_undo) question["undo"] = true;
+    const auto answer = ask_for_json(run_dir, question);
     if (!answer) return tl::unexpected<Error>(answer.error());
     return {};
 }

@@ -1,6 +1,7 @@
 // Asks fleetd for the fleet's configuration, and proposes changes of it (fleet/rim/configuration.h).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -47,8 +48,9 @@ struct FleetGroup {
     std::uint64_t group = 0;
     std::string owner;
     std::uint64_t epoch = 0;
-    bool is_well = false;     // its owner says that its stackd serves it
-    std::uint64_t peers = 0;  // with a session there
+    bool is_well = false;              // its owner says that its stackd serves it
+    std::uint64_t peers = 0;           // with a session there
+    std::chrono::milliseconds rest{};  // it keeps its owner for so long, unless that is gone
 };
 struct FleetNodeState {
     std::string name;
@@ -64,6 +66,7 @@ struct FleetMove {
     std::string to;
     std::uint64_t epoch = 0;
     std::uint64_t peers = 0;
+    bool is_undo = false;  // it goes back to where it was, at once
 };
 struct FleetPlan {
     std::vector<FleetMove> moves;

@@ -25,6 +25,7 @@ using std::chrono::seconds;
 constexpr auto kLook = milliseconds(250);
 constexpr auto kBetween = seconds(5);  // two moves
 constexpr std::uint64_t kMostGroups = 256;
+constexpr auto kMostRest = seconds(60);  // twice what fleetd asks for
 
 int refuse(Output& output, const Error& error) {
     return complain(output, error.code == ErrorCode::kUnavailable ? kUnreachable : kFailed, error.what);
@@ -59,6 +60,27 @@ bool is_well(const FleetGroup& group, const FleetMove& move) {
     return group.is_well && group.peers * 2 >= move.peers;
 }
 
+// A group whose owner does not serve it may go at once.
+bool does_rest(const FleetGroup& group) {
+    return group.is_well && group.rest.count() > 0;
+}
+
+std::string rest_text(const FleetGroup& group) {
+    return fmt::format("group {} has a new owner, and keeps it for another {} s", group.group,
+                       std::chrono::ceil<seconds>(group.rest).count());
+}
+
+// Until it may change its owner. What fleetd does not tell, or never grants, is said by who is asked next.
+void await_rest(const Invocation& invocation, std::uint64_t number, Output& output) {
+    const Instant until = read_instant() + kMostRest;
+    for (bool is_said = false; read_instant() < until; is_said = true) {
+        const auto group = look(invocation, number);
+        if (!group || !does_rest(*group)) return;
+        if (!is_said) output.err << "vpnctl: " << rest_text(*group) << "; waiting" << std::endl;
+        std::this_thread::sleep_for(std::min<milliseconds>(group->rest, seconds(1)));
+    }
+}
+
 // Why it is not done; or how many peers are there.
 Result<std::uint64_t> make(const Invocation& invocation, const FleetMove& move, const MovePatience& patience = {}) {
     const auto asked = wish_move(invocation.run_dir, move);
@@ -89,7 +111,7 @@ Result<std::uint64_t> make(const Invocation& invocation, const FleetMove& move, 
 std::string give_back(const Invocation& invocation, const FleetMove& move) {
     const auto now = look(invocation, move.group);
     if (!now || now->owner != move.to) return "";
-    const Status asked = wish_move(invocation.run_dir, {move.group, move.to, move.from, now->epoch, move.peers});
+    const Status asked = wish_move(invocation.run_dir, {move.group, move.to, move.from, now->epoch, move.peers, true});
     return asked ? fmt::format("; {} takes it again", move.from)
                  : fmt::format("; {} cannot take it again: {}", move.from, printable(asked.error().what));
 }
@@ -117,6 +139,7 @@ int rebalance_fleet(const Invocation& invocation, Output& output, const MovePati
     for (std::size_t i = 0; i < plan->moves.size(); ++i) {
         const FleetMove& move = plan->moves[i];
         if (i > 0) std::this_thread::sleep_for(kBetween);
+        await_rest(invocation, move.group, output);
         const auto peers = make(invocation, move, patience);
         if (!peers)
             return complain(output, kFailed,
@@ -131,13 +154,21 @@ int rebalance_fleet(const Invocation& invocation, Output& output, const MovePati
     return kDone;
 }
 
+std::optional<int> let_rest(const Invocation& invocation, std::uint16_t group, Output& output) {
+    const auto now = look(invocation, group);
+    if (!now || !does_rest(*now)) return std::nullopt;
+    if (!invocation.fleet.wait) return complain(output, kFailed, rest_text(*now) + "; --wait waits for that");
+    await_rest(invocation, group, output);
+    return std::nullopt;
+}
+
 std::optional<int> move_from_other(const Invocation& invocation, std::uint16_t group, const std::string& to,
                                    Output& output) {
     const auto node = read_fleet_node(invocation.config_dir, false);
     const auto now = look(invocation, group);
     // What is wrong is said by who is asked next.
     if (!node || !now || now->owner.empty() || now->owner == node->name || now->owner == to) return std::nullopt;
-    const auto peers = make(invocation, {group, now->owner, to, now->epoch, now->peers});
+    const auto peers = make(invocation, {group, now->owner, to, now->epoch, now->peers, false});
     if (!peers) return refuse(output, with_context(fmt::format("group {}", group), peers.error()).value());
     output.out << fmt::format("group {}: {} has it, {} of {} peers are back\n", group, printable(to), *peers,
                               now->peers);

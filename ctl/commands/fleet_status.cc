@@ -31,6 +31,7 @@ Json group_of(const FleetGroup& group) {
     out["epoch"] = group.epoch;
     out["well"] = group.is_well;
     out["peers"] = group.peers;
+    out["keeps_owner_seconds"] = std::chrono::ceil<std::chrono::seconds>(group.rest).count();
     return out;
 }
 

@@ -71,6 +71,7 @@ int run_fleet(const Invocation& invocation, Output& output) {
         if (!group) return complain(output, kUsage, "fleet move takes the number of a group");
         request.verb = ipc::ControlVerb::kFleetMove;
         request.group = *group;
+        if (const auto done = let_rest(invocation, *group, output)) return *done;
         if (words.size() > 2) {
             request.peer = words[2];
             if (const auto done = move_from_other(invocation, *group, words[2], output)) return *done;

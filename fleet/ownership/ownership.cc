@@ -17,6 +17,7 @@ void Ownership::learn(Instant now, GroupNumber number, const GroupRecord& record
     if (record.is_broken) return;
     if (group.is_known && group.record == record) return;
     if (!group.is_known || group.record.owner != record.owner) group.ownerless_since = now;
+    if (group.is_known && !group.record.owner.empty() && group.record.owner != record.owner) group.owner_since = now;
     // What an earlier process of ours has begun to give may still be given.
     if (record.changed != group.record.changed) group.is_given = !group.is_known && record.owner == settings_.me;
     group.is_known = true;
@@ -124,8 +125,9 @@ void Ownership::plan_next(Instant now) {
     if (change_at_ > now) next_ = std::min(next_, change_at_);
     if (arriving_ && arriving_->until > now) next_ = std::min(next_, arriving_->until);
     for (const auto& [number, group] : groups_) {
-        const Instant at = take_at(now, number, group);
-        if (at > now) next_ = std::min(next_, at);
+        for (const Instant at : {take_at(now, number, group), rests_until(group)}) {
+            if (at > now) next_ = std::min(next_, at);
+        }
     }
 }
 
@@ -333,8 +335,18 @@ bool Ownership::must_give(Instant now, GroupNumber number, const Group& group) c
     if (!has_read_ || group.is_broken || group.record.owner != settings_.me) return false;
     if (!can_serve(now) && now - began_ >= settings_.own) return true;
     if (!serving_.contains(number)) return false;
-    return (is_draining_ && have_arrived(now)) ||
-           (group.fails_since <= now && now - group.fails_since >= settings_.own);
+    if (is_draining_ && have_arrived(now) && now >= rests_until(group)) return true;
+    // Who does not serve it is as good as gone. But where no node can serve it, each gives it only so often.
+    const bool may_fail = now >= rests_until(group) || now - group.failed_at >= settings_.rest;
+    return may_fail && fails_for(now, group, settings_.own);
+}
+
+Instant Ownership::rests_until(const Group& group) const {
+    return group.owner_since + settings_.rest;
+}
+
+bool Ownership::fails_for(Instant now, const Group& group, Duration length) {
+    return group.fails_since <= now && now - group.fails_since >= length;
 }
 
 // --- giving --------------------------------------------------------------------------------------
@@ -344,6 +356,9 @@ std::string Ownership::move(Instant now, GroupNumber number, const std::string& 
     const auto found = groups_.find(number);
     if (found == groups_.end() || !serving_.contains(number)) return "this node does not serve that group";
     if (found->second.is_broken) return "its record in etcd is broken";
+    if (const Instant until = rests_until(found->second);
+        now < until && !fails_for(now, found->second, settings_.later))
+        return keeps_owner(number, until - now);
     if (giving_ || change_ || now < change_at_)
         return "another group changes its owner right now; try again in a moment";
     const std::vector<std::string> order = ranked(now, number, settings_.me);
@@ -373,6 +388,7 @@ void Ownership::give_as_wished(Instant now, Actions& out) {
         if (giving_ || change_ || now < change_at_) return;
         const bool is_ours = group.record.owner == settings_.me && serving_.contains(number) && !group.is_broken;
         if (!is_ours || now >= group.wish_until || group.wish.epoch != group.record.epoch) continue;
+        if (now < rests_until(group) && !group.wish.is_undo && !fails_for(now, group, settings_.later)) continue;
         const std::vector<std::string> order = ranked(now, number, settings_.me);
         if (std::find(order.begin(), order.end(), group.wish.to) != order.end())
             begin_giving(now, number, group.wish.to, out);
@@ -438,11 +454,13 @@ void Ownership::give(Instant now, Actions& out) {
         giving_.reset();
     }
     give_as_wished(now, out);
-    for (const auto& [number, group] : groups_) {
+    for (auto& [number, group] : groups_) {
         if (giving_ || change_ || now < change_at_) return;
         if (!must_give(now, number, group)) continue;
         const std::vector<std::string> order = ranked(now, number, settings_.me);
-        if (!order.empty()) begin_giving(now, number, order.front(), out);  // else nobody else could serve it
+        if (order.empty()) continue;  // nobody else could serve it
+        if (fails_for(now, group, settings_.own)) group.failed_at = now;
+        begin_giving(now, number, order.front(), out);
     }
 }
 
@@ -474,10 +492,17 @@ std::vector<Ownership::GroupView> Ownership::groups(Instant now) const {
         Held held = held_by(group.record.owner, number);
         if (is_ours) held = {group.is_confirmed ? group.record.epoch : 0, group.peers};
         const bool is_well = group.record.epoch != 0 && held.epoch == group.record.epoch;
+        const Instant until = is_alive(now, group.record.owner) ? std::max(rests_until(group), now) : now;
         out.push_back({number, group.record, serving_.contains(number), order.empty() ? "" : order.front(),
-                       group.is_broken, is_well, is_well ? held.peers : 0});
+                       group.is_broken, is_well, is_well ? held.peers : 0, until - now});
     }
     return out;
+}
+
+std::string keeps_owner(GroupNumber group, Duration rest) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(rest).count();
+    return "group " + std::to_string(group) + " has a new owner, and keeps it for another " + std::to_string(seconds) +
+           " s";
 }
 
 }  // namespace warren::fleet

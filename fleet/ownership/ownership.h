@@ -76,6 +76,7 @@ struct Held {
 struct Wish {
     std::string to;
     std::uint64_t epoch = 0;
+    bool is_undo = false;  // it goes back to where it was well, also before the new owner has had it for a while
 };
 
 // `revision` of each is etcd's when it answered.
@@ -112,8 +113,10 @@ struct ChangeAnswer {
 //
 // A group is served while all hold: its record names us; our validity has not run out, which is counted from the
 // sending of the last beat that was accepted; since validity ran out last, or a beat was refused, all groups were read
-// anew; and we are not giving it away. While another machine beats under our name we neither beat nor serve. Without a
-// stackd that answers nothing is taken, and what is owned is given away.
+// anew; and we are not giving it away. At most one group changes its owner by us at a time; and one that has a new
+// owner keeps it for `rest`, unless that gives no sign of life or does not serve it, so that nothing goes to and fro.
+// While another machine beats under our name we neither beat nor serve. Without a stackd that answers nothing is taken,
+// and what is owned is given away.
 class Ownership {
   public:
     struct Settings {
@@ -132,6 +135,7 @@ class Ownership {
         Duration again = std::chrono::seconds(10);          // reads follow each other, for what a watch has lost
         Duration wish = std::chrono::seconds(10);           // a wish that was not carried out for so long is void
         Duration settle = std::chrono::seconds(10);         // a drain waits as long for the peers of a group it gave
+        Duration rest = std::chrono::seconds(30);  // a group keeps a new owner for so long, unless that is gone
     };
     explicit Ownership(Settings settings) : settings_(std::move(settings)) {}
 
@@ -179,6 +183,7 @@ class Ownership {
         bool is_broken = false;  // what etcd has is no record, and `record` is the last good one
         bool is_well = false;    // its owner says that its stackd serves it, with this epoch
         std::size_t peers = 0;   // with a session, as its owner says
+        Duration rest{};         // it keeps its owner for so long, unless that is gone
     };
     [[nodiscard]] std::vector<NodeView> nodes(Instant now) const;
     [[nodiscard]] std::vector<GroupView> groups(Instant now) const;
@@ -217,6 +222,8 @@ class Ownership {
         std::size_t peers = 0;         // with a session here
         Wish wish;
         Instant wish_until = kLongAgo;
+        Instant owner_since = kLongAgo;  // it came from another owner then; kLongAgo: not as far as we know
+        Instant failed_at = kLongAgo;    // we gave it then, because it was not served here
     };
     // A change of ours whose answer is awaited.
     struct InFlight {
@@ -262,6 +269,10 @@ class Ownership {
     void learn(Instant now, GroupNumber group, const GroupRecord& record, Revision revision);
     void learn(Instant now, const std::string& node, const ReadAnswer::Beat& beat, Revision revision);
     [[nodiscard]] bool may_serve(const Group& group) const;
+    // The group, whose owner is not gone, keeps that until then.
+    [[nodiscard]] Instant rests_until(const Group& group) const;
+    // For so long it was to be served here, and was not.
+    [[nodiscard]] static bool fails_for(Instant now, const Group& group, Duration length);
     // Another node is to have the group, which is ours.
     [[nodiscard]] bool must_give(Instant now, GroupNumber number, const Group& group) const;
     [[nodiscard]] bool is_alive(Instant now, const std::string& node) const;
@@ -300,5 +311,8 @@ class Ownership {
     bool double_is_first_ = false;     // it goes on before us when both have stopped
     Instant stackd_until_ = kLongAgo;  // it is taken to be there
 };
+
+// For people: the group keeps its owner for another `rest`.
+[[nodiscard]] std::string keeps_owner(GroupNumber group, Duration rest);
 
 }  // namespace warren::fleet

@@ -89,7 +89,7 @@ std::optional<WishChanged> wish_of(const KeyValue& from) {
     const auto to = text(member(value, "to"));
     const std::uint64_t epoch = number(member(value, "epoch"));
     if (!to || !is_node_name(*to) || epoch == 0) return std::nullopt;
-    return WishChanged{*group, {*to, epoch}};
+    return WishChanged{*group, {*to, epoch, flag(value, "undo", false)}};
 }
 
 std::optional<StateChanged> state_of(const KeyValue& from) {
@@ -154,9 +154,10 @@ std::string change_request(const Change& change) {
 
 std::string wish_request(GroupNumber group, const Wish& wish, Revision group_changed) {
     const std::string number = std::to_string(group);
-    const json request{
-        {"compare", json::array({compare(key_of("groups", number), group_changed)})},
-        {"success", json::array({put(key_of("wanted", number), {{"to", wish.to}, {"epoch", wish.epoch}})})}};
+    json value{{"to", wish.to}, {"epoch", wish.epoch}};
+    if (wish.is_undo) value["undo"] = true;
+    const json request{{"compare", json::array({compare(key_of("groups", number), group_changed)})},
+                       {"success", json::array({put(key_of("wanted", number), value)})}};
     return request.dump();
 }
 

@@ -1,6 +1,7 @@
 #include "fleet/rim/placement.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 
 #include "base/json_members.h"
@@ -29,11 +30,13 @@ json answer_groups(const ConfigurationSocket::Look& look) {
     if (!placement) return refused(placement.error().what);
     json groups = json::array();
     for (const Ownership::GroupView& group : placement->groups)
-        groups.push_back({{"group", group.group},
-                          {"owner", group.record.owner},
-                          {"epoch", group.record.epoch},
-                          {"well", group.is_well},
-                          {"peers", std::uint64_t{group.peers}}});
+        groups.push_back(
+            {{"group", group.group},
+             {"owner", group.record.owner},
+             {"epoch", group.record.epoch},
+             {"well", group.is_well},
+             {"peers", std::uint64_t{group.peers}},
+             {"rest", static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::milliseconds>(group.rest).count())}});
     json nodes = json::array();
     for (const Ownership::NodeView& node : placement->nodes)
         nodes.push_back({{"node", node.name},
@@ -84,12 +87,16 @@ json answer_wish(const json& question, const ConfigurationSocket::Ask& ask, cons
     if (group == placement->groups.end()) return refused("there is no such group");
     if (group->is_broken || group->record.epoch != number_of(question, "epoch"))
         return refused("the group has changed its owner since");
+    // Its owner looks as well. One that does not serve it lets it go.
+    const bool is_undo = flag_of(question, "undo");
+    if (group->rest > Duration::zero() && group->is_well && !is_undo)
+        return refused(keeps_owner(group->group, group->rest));
     const auto node = std::find_if(placement->nodes.begin(), placement->nodes.end(),
                                    [&to](const auto& each) { return each.name == to; });
     if (node == placement->nodes.end() || !may_get_groups(*node))
         return refused("node " + to + " is not known, gives no sign of life, drains, or cannot serve");
     const auto text =
-        ask(kTransactionTarget, wish_request(group->group, {to, group->record.epoch}, group->record.changed));
+        ask(kTransactionTarget, wish_request(group->group, {to, group->record.epoch, is_undo}, group->record.changed));
     const auto done = text ? parse_answer(*text) : tl::unexpected<Error>(text.error());
     if (!done) return refused(done.error().what);
     if (!done->accepted) return refused("the group has changed its owner since");

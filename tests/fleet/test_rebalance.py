@@ -32,6 +32,7 @@ def cluster(make_cluster):
                 second.configure("fleet", "move", str(group), "vie-1", check=False)
         return set(groups_of(second).values()) == {"vie-1"}
     netlab.wait_until(first_has_all, 60, "the first node has all")
+    netlab.wait_until(lambda: "keeps its owner" not in first.configure("fleet", "status").stdout, 40, "all may move")
     built.fleet.start_site()
     netlab.wait_until(lambda: built.fleet.site_ns.ping(STACK, timeout=2), 60, "the client's tunnel is up")
     netlab.wait_until(lambda: "1 peers online" in first.configure("fleet", "status").stdout, 20, "its owner counts it")
@@ -49,6 +50,12 @@ def test_a_plan_is_shown_and_made_and_nothing_is_left(cluster):
     done = second.configure("fleet", "rebalance", "--yes")
     assert len(re.findall(r"group \d: vie-2 has it, ([01]) of \1 peers are back", done.stdout)) == 2, done.stdout
     assert time.time() - started > 5  # between the two
+    # One that has just come is not moved on at once, unless that is waited for.
+    last = re.findall(r"group (\d): vie-2 has it", done.stdout)[-1]
+    refused = first.configure("fleet", "move", last, "vie-1", check=False)
+    assert refused.returncode == 4, refused.stderr
+    assert re.search(rf"group {last} has a new owner, and keeps it for another \d+ s; --wait waits for that",
+                     refused.stderr), refused.stderr
     owners = groups_of(first)
     assert sorted(owners.values()) == ["vie-1", "vie-1", "vie-2", "vie-2"]
     assert "nothing to move: 2 nodes have their share" in first.configure("fleet", "rebalance").stdout
@@ -57,7 +64,7 @@ def test_a_plan_is_shown_and_made_and_nothing_is_left(cluster):
     here, there = (first, second) if owners[0] == "vie-1" else (second, first)
     netlab.wait_until(lambda: re.search(r"group 0: .* 1 peers online", there.configure("fleet", "status").stdout), 20,
                       "the client is counted")
-    done = there.configure("fleet", "move", "0", there.name)
+    done = there.configure("fleet", "move", "0", there.name, "--wait")
     assert f"group 0: {there.name} has it, 1 of 1 peers are back" in done.stdout
     assert cluster.fleet.endpoint() == f"{SERVICE}:{PORT}"
 

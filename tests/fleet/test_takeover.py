@@ -1,6 +1,7 @@
 """etcd, BIRD and fleetd on three nodes, one group, and a stock client: a node ends, is cut off, or gives its group
 away. Seconds are counted, and somebody looks all the time whether two nodes have the address."""
 
+import re
 import time
 
 import pytest
@@ -79,8 +80,14 @@ def test_a_planned_move_and_a_drain(cluster):
     assert status == 0
     assert any(f"group 0: owner {other.name}" in text and "served here" in text for text in texts), texts
     assert owner.ask("fleet move", 0)[0] == 4  # it is not its own any more
+    # It has just come, and stays for half a minute, whoever wants it elsewhere.
+    shown = re.search(r"keeps its owner for another (\d+) s", " ".join(texts))
+    assert shown and 0 < int(shown[1]) <= 30, texts
+    refused = other.ask("fleet move", 0, node=owner.name)
+    assert refused[0] == 4 and "has a new owner, and keeps it for another" in refused[1], refused
     assert other.ask("fleet drain")[0] == 0
-    netlab.wait_until(lambda: cluster.owner() not in (None, other), 20, "it gives the group away")
+    netlab.wait_until(lambda: cluster.owner() not in (None, other), 45, "it gives the group away")
+    assert time.time() - moment > 29
 
 
 def test_a_new_fleetd_keeps_what_is_served(cluster):

@@ -36,12 +36,21 @@ TEST_CASE("never two owners, and in the end each group has one") {
         const Outcome outcome = simulate(seed, {});
         CHECK_FALSE(outcome.two_owners);
         CHECK(outcome.all_served_in_the_end);
+        CHECK_FALSE(outcome.two_in_flight);
+        CHECK_FALSE(outcome.to_and_fro);
         takes += outcome.takes;
         gives += outcome.gives;
     }
     CHECK(takes > runs);
     CHECK(gives > runs);
     MESSAGE(takes << " takes and " << gives << " gives in " << runs << " runs");
+}
+
+TEST_CASE("left out: a group keeps a new owner for a while") {
+    std::size_t count = 0;
+    for (std::uint64_t seed = 1; seed <= 20; ++seed)
+        count += simulate(seed, {.rest = Duration::zero()}).to_and_fro ? 1U : 0U;
+    CHECK(count > 10);
 }
 
 TEST_CASE("left out: what is older than what is known changes nothing") {

@@ -46,6 +46,11 @@ struct Node {
     bool is_lane_busy = false;
     std::map<GroupNumber, std::uint64_t> last_stop;
     std::map<GroupNumber, Served> served;
+    unsigned weight = 1;
+    std::string zone;
+    std::uint64_t change = 0;  // that is in flight; 0: none
+    std::uint64_t change_life = 0;
+    Instant change_sent;
     ReadAnswer view;  // what watches have told it
     Revision fake_revision = 1'000'000;
 
@@ -64,6 +69,9 @@ class World {
             node.name = name;
             node.rate = 1 + (chance() * 2 - 1) * kDrift;
             node.offset = static_cast<Time>(chance() * 1000 * kSecond);
+            // By the seed alone, so that what chance decides is as it was before there were any.
+            node.weight = 1 + static_cast<unsigned>(seed * nodes_.size() % 5);
+            node.zone = std::string("ab").substr((seed / nodes_.size()) % 3, 1);
             node.machine = std::make_unique<Ownership>(settings_of(node));
         }
     }
@@ -102,6 +110,9 @@ class World {
         settings.me = node.name;
         settings.groups = kGroups;
         settings.take = rules_.take;
+        settings.rest = rules_.rest;
+        settings.weight = node.weight;
+        settings.zone = node.zone;
         return settings;
     }
 
@@ -169,7 +180,8 @@ class World {
                 });
             }
         }
-        if (now_ < calm_) later(random_time(5 * kSecond, 20 * kSecond), [this] { operate(); });
+        if (now_ < end_ - Time{10} * 1'000'000'000)
+            later(random_time(5 * kSecond, 20 * kSecond), [this] { operate(); });
     }
 
     // --- the network and the store ---------------------------------------------------------------
@@ -229,8 +241,13 @@ class World {
             BeatAnswer answer{beat.number, sent, beat.fence, 0, false};
             if (!rules_.compares_fence || store_.fences[node.name] == beat.fence) {
                 answer.accepted = true;
-                store_.beats[node.name] = {++store_.revision, node.machine->is_draining(),
-                                           node.machine->can_serve(node.local(now_))};
+                store_.beats[node.name] = {++store_.revision,
+                                           node.machine->is_draining(),
+                                           node.machine->can_serve(node.local(now_)),
+                                           "",
+                                           {},
+                                           node.weight,
+                                           node.zone};
                 tell_beat(node.name);
             }
             answer.revision = store_.revision;
@@ -264,13 +281,28 @@ class World {
         });
     }
 
+    void note_change(const Change& change) {
+        const bool is_calm = now_ > calm_ + Time{8} * 1'000'000'000;  // what was on its way has arrived
+        if (!is_calm || store_.groups[change.group].owner == change.owner) return;
+        const auto last = last_change_.find(change.group);
+        if (last != last_change_.end() && now_ - last->second < Time{29} * 1'000'000'000) outcome_.to_and_fro = true;
+        last_change_[change.group] = now_;
+    }
+
     void perform(Node& node, const Change& change) {
+        // One without an answer counts as lost after a while.
+        if (node.change != 0 && node.change_life == node.life && node.local(now_) - node.change_sent < rules_.take)
+            outcome_.two_in_flight = true;
+        node.change = change.number;
+        node.change_life = node.life;
+        node.change_sent = node.local(now_);
         ask(node, [this, &node, change] {
             ChangeAnswer answer{change.number, 0, false};
             const bool same_beat = change.victim.empty() || !rules_.compares_beat ||
                                    store_.beats[change.victim].changed == change.beat_changed;
             if (store_.groups[change.group].changed == change.group_changed && same_beat) {
                 answer.accepted = true;
+                note_change(change);
                 const Revision revision = ++store_.revision;
                 store_.groups[change.group] = {change.owner, change.epoch, revision};
                 if (!change.victim.empty()) {
@@ -283,6 +315,7 @@ class World {
             return [this, &node, answer](Actions& out) {
                 ChangeAnswer told = answer;
                 if (!rules_.later_revision_wins) told.revision = seen_as(node, told.revision);
+                if (node.change == answer.number) node.change = 0;
                 node.machine->change_answered(node.local(now_), told, out);
             };
         });
@@ -386,6 +419,7 @@ class World {
     Store store_;
     std::deque<Node> nodes_;
     std::map<GroupNumber, Time> overlap_since_;
+    std::map<GroupNumber, Time> last_change_;  // of owner, since all is calm
     Outcome outcome_;
 };
 

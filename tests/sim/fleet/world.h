@@ -28,6 +28,7 @@ struct Rules {
         true;  // an answer to an earlier Stop proves nothing, and no Serve comes after a later one
 
     Duration take = std::chrono::seconds(6);
+    Duration rest = std::chrono::seconds(30);  // that a group keeps a new owner
 };
 
 struct Outcome {
@@ -35,6 +36,8 @@ struct Outcome {
     Duration overlap{};
     std::size_t takes = 0;
     std::size_t gives = 0;
+    bool two_in_flight = false;  // changes of one node
+    bool to_and_fro = false;     // where nothing goes wrong any more, a group changed its owner twice within 29 s
     bool all_served_in_the_end = false;
 };
 

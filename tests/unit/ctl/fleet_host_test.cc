@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -344,7 +345,38 @@ TEST_CASE("a group that is not well where it went goes back") {
         CHECK(rebalance_fleet(vie1.invocation, output, {std::chrono::seconds(5), Duration(1)}) == kFailed);
         REQUIRE(vie1.wishes.size() == 2);
         CHECK(vie1.wishes[0]["to"] == "vie-2");
-        CHECK(vie1.wishes[1] == json{{"op", "wish"}, {"group", 3}, {"to", "vie-1"}, {"epoch", 8}});
+        CHECK(vie1.wishes[1] == json{{"op", "wish"}, {"group", 3}, {"to", "vie-1"}, {"epoch", 8}, {"undo", true}});
+        CHECK_FALSE(vie1.wishes[0].contains("undo"));
         CHECK(vie1.said.str().find("vie-1 takes it again") != std::string::npos);
     }
+}
+
+TEST_CASE("a group that has a new owner is not moved at once, unless that does not serve it or it is waited for") {
+    Inviting vie1;
+    Output output{vie1.out, vie1.said};
+    const auto owned = [&](bool is_well, int rest) {
+        const std::lock_guard lock(vie1.mutex);
+        vie1.groups = {
+            {{"group", 3}, {"owner", "vie-1"}, {"epoch", 7}, {"well", is_well}, {"peers", 0}, {"rest", rest}}};
+    };
+    owned(true, 17'001);
+    CHECK(let_rest(vie1.invocation, 3, output) == kFailed);
+    CHECK(vie1.said.str() == "vpnctl: group 3 has a new owner, and keeps it for another 18 s; --wait waits for that\n");
+    CHECK_FALSE(let_rest(vie1.invocation, 4, output));  // there is none; who is asked next says so
+    owned(false, 17'001);
+    CHECK_FALSE(let_rest(vie1.invocation, 3, output));
+    owned(true, 0);
+    CHECK_FALSE(let_rest(vie1.invocation, 3, output));
+    vie1.said.str("");
+    vie1.invocation.fleet.wait = true;
+    owned(true, 300);
+    std::thread later([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(500));
+        owned(true, 0);
+    });
+    CHECK_FALSE(let_rest(vie1.invocation, 3, output));
+    later.join();
+    CHECK(vie1.said.str() == "vpnctl: group 3 has a new owner, and keeps it for another 1 s; waiting\n");
+    CHECK(vie1.groups[0]["rest"] == 0);
+    CHECK(vie1.wishes.empty());
 }

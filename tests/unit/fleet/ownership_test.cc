@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace warren::fleet {
 namespace {
@@ -18,8 +19,8 @@ using std::chrono::seconds;
 // Two nodes and one group: "vie-1" is ours, etcd does what it asks, and "vie-2" goes on beating.
 class Alone {
   public:
-    explicit Alone(const std::string& owner, GroupNumber groups = 1)
-        : machine_(Ownership::Settings{.me = "vie-1", .instance = "this one", .groups = groups}) {
+    explicit Alone(const std::string& owner, GroupNumber groups = 1, unsigned weight = 1)
+        : machine_(Ownership::Settings{.me = "vie-1", .instance = "this one", .weight = weight, .groups = groups}) {
         for (GroupNumber group = 0; !owner.empty() && group < groups; ++group) groups_[group] = {owner, 1, 1};
     }
 
@@ -42,6 +43,20 @@ class Alone {
         machine_.group_seen(now_, 0, record, record.changed, out);
         carry_out(out);
     }
+    std::string move() {
+        Actions out;
+        std::string why = machine_.move(now_, 0, "vie-2", out);
+        carry_out(out);
+        return why;
+    }
+    // The group comes from the other node, and is served here.
+    void come() {
+        run(seconds(5));
+        write({"vie-2", record().epoch + 1});
+        run(seconds(60));
+        write({"vie-1", record().epoch + 1});
+    }
+    Duration rest() { return machine_.groups(now_).at(0).rest; }
     void wish(const Wish& wish) {
         Actions out;
         machine_.wish_seen(now_, 0, wish, out);
@@ -405,6 +420,161 @@ TEST_CASE("a beat says which groups stackd serves, and how many of their peers a
     alone.run(seconds(1));
     CHECK(alone.machine().groups(alone.now()).at(0).is_well);
     CHECK(alone.machine().groups(alone.now()).at(0).peers == 5);
+}
+
+TEST_CASE("a group that has a new owner keeps it for thirty seconds, whoever wants it elsewhere") {
+    Alone alone("vie-1");
+    alone.run(seconds(5));
+    CHECK(alone.rest() == Duration::zero());  // it has been ours for as long as we know
+    alone.come();
+    CHECK(alone.rest() == seconds(30));
+    REQUIRE(alone.is_served());
+    SUBCASE("an operator of this node is told how long") {
+        alone.run(milliseconds(12'500));
+        CHECK(alone.move() == "group 0 has a new owner, and keeps it for another 18 s");
+        alone.run(milliseconds(17'400));
+        CHECK(alone.move() == "group 0 has a new owner, and keeps it for another 1 s");
+        CHECK(alone.is_served());
+        alone.run(milliseconds(100));
+        CHECK(alone.move().empty());
+        CHECK(alone.record().owner == "vie-2");
+    }
+    SUBCASE("a wish from another node waits, and is void after ten seconds") {
+        alone.wish({"vie-2", alone.record().epoch});
+        alone.run(seconds(40));
+        CHECK(alone.record().owner == "vie-1");
+        alone.wish({"vie-2", alone.record().epoch});
+        alone.run(milliseconds(200));
+        CHECK(alone.record().owner == "vie-2");
+    }
+    SUBCASE("a wish that comes a moment too early is obeyed when it may be") {
+        alone.run(seconds(25));
+        alone.wish({"vie-2", alone.record().epoch});
+        alone.run(milliseconds(4'900));
+        CHECK(alone.record().owner == "vie-1");
+        alone.run(milliseconds(300));
+        CHECK(alone.record().owner == "vie-2");
+    }
+    SUBCASE("a drain waits") {
+        alone.drain();
+        alone.run(milliseconds(29'900));
+        CHECK(alone.record().owner == "vie-1");
+        alone.run(milliseconds(300));
+        CHECK(alone.record().owner == "vie-2");
+    }
+    SUBCASE("what went wrong is undone at once") {
+        alone.wish({"vie-2", alone.record().epoch, true});
+        CHECK(alone.record().owner == "vie-2");
+        CHECK(alone.rest() == seconds(30));
+    }
+    SUBCASE("a record that its owner writes anew is no new owner") {
+        alone.run(seconds(20));
+        alone.write({"vie-1", alone.record().epoch + 1});
+        alone.run(milliseconds(10'100));
+        CHECK(alone.rest() == Duration::zero());
+        CHECK(alone.move().empty());
+    }
+}
+
+TEST_CASE("a group whose owner is gone, or does not serve it, keeps it no longer") {
+    SUBCASE("no sign of life") {
+        Alone alone("vie-1");
+        alone.run(seconds(5));
+        alone.write({"vie-2", alone.record().epoch + 1});
+        alone.run(seconds(1));
+        alone.other_beats = false;
+        alone.run(milliseconds(7'100));
+        CHECK(alone.record().owner == "vie-1");
+        CHECK(alone.is_served());
+    }
+    SUBCASE("its stackd does not answer") {
+        Alone alone("vie-1");
+        alone.come();
+        alone.has_stackd = false;
+        alone.run(seconds(13));
+        CHECK(alone.record().owner == "vie-2");
+    }
+    SUBCASE("its stackd does not serve it; but where nobody can, it does not go to and fro") {
+        Alone alone("vie-1");
+        alone.does_serve = false;
+        alone.come();
+        alone.run(milliseconds(4'900));
+        CHECK(alone.record().owner == "vie-1");
+        alone.run(milliseconds(1'000));
+        CHECK(alone.record().owner == "vie-2");
+        alone.write({"vie-1", alone.record().epoch + 1});  // as the other one does
+        alone.run(milliseconds(24'000));
+        CHECK(alone.record().owner == "vie-1");
+        alone.run(milliseconds(6'200));
+        CHECK(alone.record().owner == "vie-2");
+    }
+    SUBCASE("an operator need not wait for the five seconds") {
+        Alone alone("vie-1");
+        alone.does_serve = false;
+        alone.come();
+        CHECK_FALSE(alone.move().empty());
+        alone.run(milliseconds(1'100));
+        CHECK(alone.move().empty());
+        CHECK(alone.record().owner == "vie-2");
+    }
+}
+
+TEST_CASE("a node that comes back takes nothing from one that is there, whatever its rank") {
+    Alone alone("vie-2", 16, 100);
+    alone.run(seconds(60));
+    CHECK(alone.changes == 0);
+    std::size_t ours = 0;
+    for (const auto& group : alone.machine().groups(alone.now())) ours += group.standby == "vie-1" ? 1U : 0U;
+    CHECK(ours == 16);
+}
+
+TEST_CASE("at most one group changes its owner by a node at a time") {
+    Ownership machine(Ownership::Settings{.me = "vie-1", .groups = 3});
+    const Instant now{1'000'000'000'000};
+    Actions out;
+    std::vector<Change> changes;
+    std::vector<Stop> stops;
+    const auto collect = [&] {
+        for (const Action& action : out) {
+            if (const auto* change = std::get_if<Change>(&action)) changes.push_back(*change);
+            if (const auto* stop = std::get_if<Stop>(&action)) stops.push_back(*stop);
+        }
+        out.clear();
+    };
+    ReadAnswer answer{5, 0, {}, {{"vie-2", {2}}}};
+    machine.run(now, out);
+    machine.stackd_answered(now, out);
+    machine.read_answered(now, answer, out);
+    machine.beat_answered(now, {1, now, 0, 6, true}, out);
+    answer.revision = 6;
+    machine.read_answered(now, answer, out);  // groups without an owner
+    const Instant later = now + seconds(2);
+    machine.beat_seen(later, "vie-2", {7}, 7, out);
+    machine.beat_answered(later, {2, later, 0, 7, true}, out);
+    machine.stackd_answered(later, out);
+    collect();
+    for (std::size_t done = 1; done <= 3; ++done) {
+        REQUIRE(changes.size() == done);
+        machine.run(later, out);
+        collect();
+        CHECK(changes.size() == done);
+        machine.change_answered(later, {changes.back().number, 7 + done, true}, out);
+        collect();
+    }
+    machine.drain(later, true, out);
+    for (std::size_t done = 1; done <= 3; ++done) {
+        collect();
+        REQUIRE(stops.size() == done);
+        CHECK(changes.size() == 2 + done);
+        machine.run(later, out);
+        collect();
+        CHECK(stops.size() == done);
+        machine.stopped(later, stops.back().group, stops.back().number, out);
+        collect();
+        REQUIRE(changes.size() == 3 + done);
+        CHECK(stops.size() == done);
+        machine.change_answered(later, {changes.back().number, 10 + done, true}, out);
+    }
 }
 
 }  // namespace warren::fleet

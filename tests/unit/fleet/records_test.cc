@@ -106,6 +106,11 @@ TEST_CASE("a wish is put where the group has not changed, and is heard by those 
     CHECK(wish.group == 7);
     CHECK(wish.wish.to == "vie-2");
     CHECK(wish.wish.epoch == 12);
+    CHECK_FALSE(wish.wish.is_undo);
+    const json undo = json::parse(wish_request(7, {"vie-2", 12, true}, 50));
+    const auto undone = heard("/warren/wanted/7", decoded(undo["success"][0]["request_put"]["value"]));
+    REQUIRE(undone.size() == 1);
+    CHECK(std::get<WishChanged>(undone[0]).wish.is_undo);
     CHECK(heard("/warren/wanted/7", R"({"to":"vie-2"})").empty());
     CHECK(heard("/warren/wanted/7", R"({"to":"../x","epoch":1})").empty());
     CHECK(heard("/warren/wanted/x", R"({"to":"vie-2","epoch":1})").empty());
