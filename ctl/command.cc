@@ -10,6 +10,7 @@
 #include "base/printable.h"
 #include "base/version.h"
 #include "config/schema.h"
+#include "ctl/option_table.h"
 #include "ctl/options.h"
 #include "ctl/runners.h"
 
@@ -166,7 +167,7 @@ std::string help_text() {
 }
 
 std::string help_text(const Command& command) {
-    return fmt::format("{}\n\nUsage: {}\n", command.summary, usage_of(command));
+    return fmt::format("{}\n\nUsage: {}\n\n{}", command.summary, usage_of(command), describe_options(command));
 }
 
 int complain_unknown(Output& output, const std::string& name) {
@@ -246,6 +247,8 @@ int run(const std::vector<std::string>& arguments, Output& output) {
     if (const std::string problem = argument_problem(*command, options->invocation); !problem.empty()) {
         return complain(output, kUsage, fmt::format("{}; usage: {}", problem, usage_of(*command)));
     }
+    if (const std::string problem = option_problem(*command, options->invocation, options->given); !problem.empty())
+        return complain(output, kUsage, problem);
     return command->run(options->invocation, output);
 }
 

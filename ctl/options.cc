@@ -1,10 +1,14 @@
 #include "ctl/options.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <charconv>
 #include <exception>
 #include <sstream>
+
+#include "ctl/option_table.h"
 
 namespace warren::ctl {
 
@@ -13,66 +17,6 @@ namespace {
 namespace po = boost::program_options;
 
 using Texts = std::vector<std::string>;
-
-// Of the commands that change customers' files. In the order of the help.
-void add_change_options(po::options_description& out) {
-    out.add_options()("no-apply", po::bool_switch(),
-                      "peer, customer, edit, import: write the file and leave the rest to `vpnctl apply`")(
-        "network", po::value<Texts>()->value_name("NET")->composing(), "peer add: a network behind the peer")(
-        "address", po::value<Texts>()->value_name("ADDR")->composing(),
-        "peer add: its address, or none; absent: the next free one. customer add: one of the stack's")(
-        "public-key", po::value<std::string>()->value_name("KEY"),
-        "peer add, peer rotate: its key; absent: a pair is made and the client's configuration printed")(
-        "expires", po::value<std::string>()->value_name("DATE"), "peer add: until when it has a tunnel, in UTC")(
-        "commit", po::bool_switch(), "peer rotate: the next key becomes the only one")(
-        "cancel", po::bool_switch(), "peer rotate: the next key is removed")(
-        "force", po::bool_switch(), "peer rotate: also when the peer uses the key that goes")(
-        "psk", po::bool_switch(), "peer add: make a preshared key")(
-        "keepalive", po::value<std::string>()->value_name("S"), "peer add: persistent_keepalive of the appliance")(
-        "endpoint", po::value<std::string>()->value_name("ADDR:PORT"), "peer add: where the peer is")(
-        "name", po::value<std::string>()->value_name("TEXT"), "customer add: the name for people")(
-        "description", po::value<std::string>()->value_name("TEXT"), "peer add, customer add: what people should know")(
-        "out", po::value<std::string>()->value_name("FILE"),
-        "peer add, peer rotate, profile: write there (mode 0600); with --all a directory")(
-        "qr", po::bool_switch(), "peer add, peer rotate, profile: print a QR code for a phone")(
-        "svg", po::value<std::string>()->value_name("FILE"),
-        "peer add, peer rotate, profile: write the QR code as a picture")(
-        "private-key-file", po::value<std::string>()->value_name("FILE"), "profile: the peer's private key")(
-        "format", po::value<std::string>()->value_name("FORMAT"), "profile: conf, qr or svg on standard output")(
-        "all", po::bool_switch(), "profile: of all peers, without private keys")(
-        "for", po::value<std::string>()->value_name("PROGRAM"),
-        "profile of a connection: swanctl, libreswan, iked, windows, apple or android")(
-        "with-secret", po::bool_switch(), "profile of a connection: with the preshared key, or the user's password")(
-        "customer", po::value<std::string>()->value_name("ID"),
-        "import: of whom the peers are; rollback: only the file of this customer")(
-        "write", po::bool_switch(), "import: write the customer's file, and apply it; restore: write the files");
-}
-
-// Of the commands that apply, and of those that read the history.
-void add_history_options(po::options_description& out) {
-    out.add_options()("confirm-within", po::value<std::string>()->value_name("TIME"),
-                      "apply: the configuration before comes back after this time (30s, 5m, 1h), unless `vpnctl "
-                      "confirm` comes")("comment", po::value<std::string>()->value_name("TEXT"),
-                                        "apply and all that applies: why, for the history")(
-        "only", po::value<std::string>()->value_name("ID"), "apply: the file of this customer, and no other")(
-        "revision", po::value<std::string>()->value_name("N"), "show, diff: this revision of the history")(
-        "month", po::value<std::string>()->value_name("MONTH"), "usage: 2026-11, of UTC; else the present one")(
-        "csv", po::bool_switch(), "usage: a table for programs, one line for each customer and peer")(
-        "follow,f", po::bool_switch(), "log: wait for more lines")("lines,n", po::value<std::string>()->value_name("N"),
-                                                                   "events, outages, log, top: so many lines");
-}
-
-// Of the commands that look at the past or choose among rows.
-void add_past_options(po::options_description& out) {
-    out.add_options()("since", po::value<std::string>()->value_name("TIME"),
-                      "events, outages: from then on: a day, a time in UTC, or 2d, 3h, 15m ago")(
-        "until", po::value<std::string>()->value_name("TIME"), "events, outages: until then")(
-        "peer", po::value<std::string>()->value_name("NAME"),
-        "events, outages: of this peer; outages: or of this connection")(
-        "kind", po::value<std::string>()->value_name("KIND"), "events: of this kind: idle, online, roamed, ...")(
-        "down", po::bool_switch(), "customers, peers: only those that are down")("idle", po::bool_switch(),
-                                                                                 "peers: only those that are idle");
-}
 
 // Throws as the parser does.
 std::size_t number_of(const std::string& text) {
@@ -95,33 +39,11 @@ void read_past_options(const po::variables_map& map, PastOptions& to) {
     to.idle = map["idle"].as<bool>();
 }
 
-// Of the commands about stacks.
-void add_stack_options(po::options_description& out) {
-    out.add_options()("recursive,r", po::bool_switch(), "stack list: devices and processes of each stack, too")(
-        "user", po::value<std::string>()->value_name("NAME"),
-        "stack exec, exec: as this user; stack exec: else who ran sudo, or nobody; exec: else root")(
-        "back", po::bool_switch(), "stack move-device: from the stack to the uplink again")(
-        "kill", po::bool_switch(), "customer rm: end the programs that run in the customer's stack");
-}
-
 void read_stack_options(const po::variables_map& map, StackOptions& to) {
     to.recursive = map["recursive"].as<bool>();
     to.back = map["back"].as<bool>();
     to.kill = map["kill"].as<bool>();
     if (map.count("user") != 0) to.user = map["user"].as<std::string>();
-}
-
-// Of the commands about a fleet.
-void add_fleet_options(po::options_description& out) {
-    out.add_options()("max", po::value<std::string>()->value_name("N"), "fleet rebalance: move at most N groups")(
-        "yes", po::bool_switch(), "fleet rebalance: do not ask")("at", po::value<std::string>()->value_name("ADDR"),
-                                                                 "fleet authority, invite, join: this node's address")(
-        "ca-key", po::value<std::string>()->value_name("FILE"),
-        "fleet authority, invite, remove, renew: the private key of the fleet's authority (default "
-        "/etc/warren-fleet/ca.key)")("weight", po::value<std::string>()->value_name("N"),
-                                     "fleet authority, join: this node's share of the groups, 1 to 100 (default 1)")(
-        "zone", po::value<std::string>()->value_name("NAME"), "fleet authority, join: where this node is")(
-        "wait", po::bool_switch(), "fleet move: wait until the group may change its owner again");
 }
 
 void read_fleet_options(const po::variables_map& map, FleetOptions& to) {
@@ -136,21 +58,6 @@ void read_fleet_options(const po::variables_map& map, FleetOptions& to) {
     text("weight", to.weight);
     text("zone", to.zone);
     to.wait = map["wait"].as<bool>();
-}
-
-// Of the commands about packets.
-void add_packet_options(po::options_description& out) {
-    out.add_options()("inner", po::bool_switch(), "capture: only the packets in the tunnels")(
-        "outer", po::bool_switch(), "capture: only the datagrams that carry them")(
-        "both", po::bool_switch(), "capture: both, as it does by itself")(
-        "to-file,w", po::value<std::string>()->value_name("FILE"),
-        "capture: write there (mode 0600); - is standard output")("count,c", po::value<std::string>()->value_name("N"),
-                                                                  "capture: end after so many packets")(
-        "from", po::value<std::string>()->value_name("ADDR"), "why: the packet's source address")(
-        "to", po::value<std::string>()->value_name("ADDR"), "why: its destination address")(
-        "proto", po::value<std::string>()->value_name("NAME"), "why: tcp, udp or icmp (the default)")(
-        "port", po::value<std::string>()->value_name("N"),
-        "why: its destination port; fleet invite: where it waits (default 2381)");
 }
 
 void read_packet_options(const po::variables_map& map, Invocation& to) {
@@ -211,33 +118,42 @@ void read_change_options(const po::variables_map& map, ChangeOptions& to) {
     to.no_apply = map["no-apply"].as<bool>();
 }
 
+// "peer add, peer rotate: " before the text, where not every command takes the option.
+std::string help_of(const OptionRow& row) {
+    if (row.is_general()) return std::string(row.text);
+    return fmt::format("{}: {}", row.whose.empty() ? row.commands : row.whose, row.text);
+}
+
+void add(po::options_description& out, const OptionRow& row, const std::string& text) {
+    const std::string name(row.name);
+    const std::string value(row.value_name);
+    switch (row.value) {
+        case OptionValue::kNone: out.add_options()(name.c_str(), po::bool_switch(), text.c_str()); return;
+        case OptionValue::kMany:
+            out.add_options()(name.c_str(), po::value<Texts>()->value_name(value)->composing(), text.c_str());
+            return;
+        default: out.add_options()(name.c_str(), po::value<std::string>()->value_name(value), text.c_str()); return;
+    }
+}
+
+// Each once, with the texts of all its rows.
 po::options_description visible_options() {
     po::options_description out("Options");
-    out.add_options()("run-dir", po::value<std::string>()->value_name("DIR"),
-                      "the instance's run directory (default /run/warren)")(
-        "config", po::value<std::string>()->value_name("DIR"),
-        "the configuration, of commands that read or change its files (default /etc/warren)")(
-        "state-dir", po::value<std::string>()->value_name("DIR"),
-        "where stackd keeps the history and the usage (default /var/lib/warren)")(
-        "network-dir", po::value<std::string>()->value_name("DIR"),
-        "setup: write the uplink's systemd.network file there")("remove", po::bool_switch(),
-                                                                "apply, customer rm: remove customers without asking")(
-        "verbose,v", po::bool_switch(), "apply, diff: print every step that a change takes in the kernel")(
-        "why", po::bool_switch(),
-        "ipsec: the last attempts to connect, what each offered and why it failed; without CUSTOMER, those that "
-        "found no connection")("json", po::bool_switch(), "print one JSON document with stable keys")(
-        "help,h", po::bool_switch(), "help, of a command when one is given")("version,V", po::bool_switch(),
-                                                                             "print the version");
-    add_history_options(out);
-    add_past_options(out);
-    add_change_options(out);
-    add_packet_options(out);
-    add_stack_options(out);
-    add_fleet_options(out);
+    const auto rows = option_rows();
+    for (auto row = rows.begin(); row != rows.end(); ++row) {
+        const auto is_same = [&row](const OptionRow& other) { return other.name == row->name; };
+        if (std::any_of(rows.begin(), row, is_same)) continue;
+        std::string text;
+        for (const OptionRow& each : rows) {
+            if (is_same(each)) text += (text.empty() ? "" : "; ") + help_of(each);
+        }
+        add(out, *row, text);
+    }
     return out;
 }
 
-po::variables_map parse(const std::vector<std::string>& arguments) {
+// `given`: the long names of those that were, in their order.
+po::variables_map parse(const std::vector<std::string>& arguments, std::vector<std::string>& given) {
     po::options_description all = visible_options();
     all.add_options()("words", po::value<std::vector<std::string>>());
     po::positional_options_description positional;
@@ -246,7 +162,11 @@ po::variables_map parse(const std::vector<std::string>& arguments) {
     const int strict =
         style::default_style & ~style::allow_guessing;  // the meaning of "--con" must not depend on the other options
     po::variables_map out;
-    po::store(po::command_line_parser(arguments).options(all).positional(positional).style(strict).run(), out);
+    const auto parsed = po::command_line_parser(arguments).options(all).positional(positional).style(strict).run();
+    for (const auto& option : parsed.options) {
+        if (option.position_key < 0) given.push_back(option.string_key);
+    }
+    po::store(parsed, out);
     return out;
 }
 
@@ -257,7 +177,7 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
     Options out;
     if (separator != arguments.end()) out.invocation.program.assign(separator + 1, arguments.end());
     try {
-        const po::variables_map map = parse({arguments.begin(), separator});
+        const po::variables_map map = parse({arguments.begin(), separator}, out.given);
         if (map.count("run-dir") != 0) out.invocation.run_dir = map["run-dir"].as<std::string>();
         if (map.count("config") != 0) out.invocation.config_dir = map["config"].as<std::string>();
         if (map.count("network-dir") != 0) out.invocation.network_dir = map["network-dir"].as<std::string>();
@@ -288,6 +208,26 @@ Result<Options> parse_options(const std::vector<std::string>& arguments) {
 std::string describe_options() {
     std::ostringstream out;
     out << visible_options();
+    return out.str();
+}
+
+std::string describe_options(const Command& command) {
+    po::options_description own("Options");
+    po::options_description general("Options of every command");
+    for (const OptionRow& row : option_rows()) {
+        if (row.is_general()) {
+            add(general, row, std::string(row.text));
+            continue;
+        }
+        for (const OptionUser& user : users_of(row)) {
+            if (user.command != command.name) continue;
+            const std::string verbs = fmt::format("{}", fmt::join(user.verbs, ", "));
+            add(own, row, verbs.empty() ? std::string(row.text) : fmt::format("{}: {}", verbs, row.text));
+        }
+    }
+    std::ostringstream out;
+    if (!own.options().empty()) out << own << '\n';
+    out << general;
     return out.str();
 }
 

@@ -14,6 +14,7 @@ struct Options {
     std::string command;  // "" when none was given
     bool help = false;
     bool version = false;
+    std::vector<std::string> given;  // the options' long names, in their order
 };
 
 // Options may be before or after the command. What follows "--" is a program and is not parsed.
@@ -21,6 +22,8 @@ struct Options {
 
 // The options' part of the help.
 [[nodiscard]] std::string describe_options();
+// Those of one command.
+[[nodiscard]] std::string describe_options(const Command& command);
 // "--run-dir", ...: for completion.
 [[nodiscard]] std::vector<std::string> option_names();
 

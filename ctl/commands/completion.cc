@@ -11,14 +11,14 @@
 
 #include "config/schema.h"
 #include "config/values.h"
-#include "ctl/options.h"
+#include "ctl/commands/completion_options.h"
+#include "ctl/option_table.h"
 #include "ctl/runners.h"
 
 namespace warren::ctl {
 
 namespace {
 
-constexpr std::string_view kFishCustomers = "(command ls /run/netns 2>/dev/null | string replace -rf '^warren-' '')";
 constexpr std::array<std::string_view, 3> kShells{"bash", "zsh", "fish"};
 // The names of a customer's connections, of which `vpnctl ipsec CUSTOMER` has a line each.
 constexpr std::string_view kConnections = "command vpnctl ipsec";
@@ -33,25 +33,20 @@ _vpnctl() {
     local -a arguments=()
     COMPREPLY=()
     case "$previous" in
-        --run-dir|--config|--state-dir|--network-dir) mapfile -t COMPREPLY < <(compgen -d -- "$word"); return ;;
-        --out|--svg|--private-key-file|--to-file|-w) mapfile -t COMPREPLY < <(compgen -f -- "$word"); return ;;
-        --customer|--only) _vpnctl_customers; return ;;
-        --format) mapfile -t COMPREPLY < <(compgen -W 'conf qr svg' -- "$word"); return ;;
-        --for) mapfile -t COMPREPLY < <(compgen -W 'swanctl libreswan iked windows apple android' -- "$word"); return ;;
-        @plain_values@) return ;;
-    esac
+@bash_values@    esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "${COMP_WORDS[i]}" in
-            --run-dir|--config|--state-dir|--network-dir|--out|--svg|--private-key-file|--to-file|-w) ((i++)) ;;
-            --customer|--only|--format|--for) ((i++)) ;;
-            @plain_values@) ((i++)) ;;
+            @with_values@) ((i++)) ;;
             --) mapfile -t COMPREPLY < <(compgen -c -f -- "$word"); return ;;
             -*) ;;
             *) if [[ -z "$command" ]]; then command="${COMP_WORDS[i]}"; else arguments+=("${COMP_WORDS[i]}"); fi ;;
         esac
     done
     if [[ "$word" == -* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W '@options@' -- "$word")
+        local options='@general@'
+        case "$command ${arguments[0]-}" in
+@bash_options@        esac
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
         return
     fi
     case "$command ${#arguments[@]}" in
@@ -87,75 +82,20 @@ _vpnctl_customers() {
   compadd -a customers
 }
 _vpnctl() {
-  local state
+  local state word command verb
+  local -a own
+  for word in ${words[2,CURRENT-1]}; do
+    if [[ -z $command ]]; then
+      [[ ' @commands@ ' == *" $word "* ]] && command=$word
+    elif [[ ' @command_verbs@ ' == *" $command:$word "* ]]; then
+      verb=$word
+      break
+    fi
+  done
+  case "$command $verb" in
+@zsh_options@  esac
   _arguments -S \
-    '--run-dir[the run directory of the instance]:directory:_files -/' \
-    '--config[the configuration]:directory:_files -/' \
-    '--state-dir[where stackd keeps the history and the usage]:directory:_files -/' \
-    '--network-dir[where setup writes the file of the uplink]:directory:_files -/' \
-    '--remove[apply, customer rm: remove customers without asking]' \
-    '--confirm-within[apply: the configuration before comes back after this time]:time:' \
-    '--comment[what applies: why, for the history]:text:' \
-    '--only[apply: the file of this customer, and no other]:customer:_vpnctl_customers' \
-    '--revision[show, diff: this revision of the history]:revision:' \
-    '--month[usage: 2026-11, of UTC]:month:' \
-    '--csv[usage: a table for programs]' \
-    '(-f --follow)'{-f,--follow}'[log: wait for more lines]' \
-    '(-n --lines)'{-n,--lines}'[events, outages, log, top: so many lines]:number:' \
-    '--no-apply[write the file, and leave the rest to apply]' \
-    '*--network[peer add: a network behind the peer]:network:' \
-    '*--address[peer add, customer add: an address]:address:' \
-    '--public-key[peer add, peer rotate: the key of the peer]:key:' \
-    '--expires[peer add: until when it has a tunnel]:date:' \
-    '--commit[peer rotate: the next key becomes the only one]' \
-    '--cancel[peer rotate: the next key is removed]' \
-    '--force[peer rotate: also when the peer uses the key that goes]' \
-    '--psk[peer add: make a preshared key]' \
-    '--keepalive[peer add: persistent_keepalive]:seconds:' \
-    '--endpoint[peer add: where the peer is]:endpoint:' \
-    '--name[customer add: the name for people]:name:' \
-    '--description[peer add, customer add: what people should know]:text:' \
-    '--out[peer add, peer rotate, profile: write there]:file:_files' \
-    '--qr[peer add, peer rotate, profile: print a QR code]' \
-    '--svg[peer add, peer rotate, profile: write the QR code as a picture]:file:_files' \
-    '--private-key-file[profile: the private key of the peer]:file:_files' \
-    '--all[profile: of all peers]' \
-    '--for[profile of a connection: for whom]:program:(swanctl libreswan iked windows apple android)' \
-    '--with-secret[profile of a connection: with the secret]' \
-    '--format[profile: how]:format:(conf qr svg)' \
-    '--customer[import, rollback: which customer]:customer:_vpnctl_customers' \
-    '--write[import, restore: write the files]' \
-    '--why[ipsec: the last attempts to connect]' \
-    '--inner[capture: only the packets in the tunnels]' \
-    '--outer[capture: only the datagrams that carry them]' \
-    '--both[capture: both]' \
-    '(-w --to-file)'{-w,--to-file}'[capture: write there]:file:_files' \
-    '(-c --count)'{-c,--count}'[capture: end after so many packets]:packets:' \
-    '--from[why: the source address]:address:' \
-    '--to[why: the destination address]:address:' \
-    '--proto[why: the protocol]:protocol:(tcp udp icmp)' \
-    '--port[why: the destination port; fleet invite: where it waits]:port:' \
-    '--max[fleet rebalance: groups at most]:groups:' \
-    '--yes[fleet rebalance: do not ask]' \
-    '--at[fleet authority, invite, join: the address of this node]:address:' \
-    '--ca-key[fleet: the key of its authority]:file:_files' \
-    '--weight[fleet authority, join: the share of the groups]:weight:' \
-    '--zone[fleet authority, join: where this node is]:zone:' \
-    '--wait[fleet move: until the group may change its owner again]' \
-    '--since[events, outages: from then on]:time:(1h 1d 1w)' \
-    '--until[events, outages: until then]:time:(1h 1d 1w)' \
-    '--peer[events, outages: of this peer]:peer:' \
-    '--kind[events: of this kind]:kind:' \
-    '(-r --recursive)'{-r,--recursive}'[stack list: devices and processes too]' \
-    '--user[stack exec, exec: as this user]:user:_users' \
-    '--back[stack move-device: to the uplink again]' \
-    '--kill[customer rm: end the programs in the stack]' \
-    '--down[customers, peers: only those that are down]' \
-    '--idle[peers: only those that are idle]' \
-    '--json[print one JSON document]' \
-    '(-v --verbose)'{-v,--verbose}'[apply, diff: every step in the kernel]' \
-    '(- *)'{-h,--help}'[help]' \
-    '(- *)'{-V,--version}'[print the version]' \
+@zsh_general@    "${own[@]}" \
     '1:command:_vpnctl_commands' \
     '*::argument:->argument'
   [[ $state == argument ]] || return
@@ -201,14 +141,6 @@ bool takes_customer_second(const Command& command) {
     return command.arguments.size() > 1 && command.arguments[1] == ArgumentKind::kCustomer;
 }
 
-// "add passwd del" of a command whose synopsis begins with "add|passwd|del", also in brackets.
-std::string verbs_of(const Command& command) {
-    std::string out(command.synopsis.substr(0, command.synopsis.find(' ')));
-    std::erase_if(out, [](char c) { return c == '[' || c == ']'; });
-    std::replace(out.begin(), out.end(), '|', ' ');
-    return out;
-}
-
 // "initiate rekey terminate" of a command whose synopsis ends with "[initiate|rekey|terminate]]]".
 std::string orders_of(const Command& command) {
     std::string out(command.synopsis.substr(command.synopsis.rfind(' ') + 1));
@@ -225,19 +157,6 @@ std::set<std::string> keys() {
     return out;
 }
 
-// In single quotes, as all three shells accept it.
-std::string quoted(std::string_view text) {
-    std::string out = "'";
-    for (const char c : text) {
-        if (c == '\'') {
-            out += "'\\''";
-        } else {
-            out += c;
-        }
-    }
-    return out + '\'';
-}
-
 // The words that stand for lists in the templates below.
 std::string filled(std::string_view script) {
     const auto with = [](ArgumentKind kind) { return fmt::format("{}", fmt::join(commands_with(kind), "|")); };
@@ -247,7 +166,7 @@ std::string filled(std::string_view script) {
     std::string bash_verbs;
     std::string zsh_verbs;
     for (const std::string_view name : commands_with(ArgumentKind::kVerb)) {
-        const std::string verbs = verbs_of(*find_command(name));
+        const std::string verbs = fmt::format("{}", fmt::join(verbs_of(*find_command(name)), " "));
         const bool has_customer = takes_customer_second(*find_command(name));
         bash_verbs += fmt::format(
             "        {}) if ((${{#arguments[@]}} == 0)); then\n"
@@ -256,16 +175,19 @@ std::string filled(std::string_view script) {
         zsh_verbs += fmt::format("    {}) if (( CURRENT == 2 )); then compadd {}{}; fi ;;\n", name, verbs,
                                  has_customer ? "; elif (( CURRENT == 3 )); then _vpnctl_customers" : "");
     }
-    const std::array<std::pair<std::string_view, std::string>, 17> words{{
+    const std::array<std::pair<std::string_view, std::string>, 22> words{{
         {"@connections@", std::string(kConnections)},
         {"@names@", std::string(kNames)},
         {"@actions@", orders_of(*find_command("ipsec"))},
-        {"@plain_values@",
-         "--network|--address|--public-key|--keepalive|--endpoint|--name|--description|--confirm-within|--comment|--"
-         "revision|--since|--until|--peer|--kind|--count|-c|-n|--from|--to|--proto|--port|--user"},
+        {"@bash_values@", bash_values()},
+        {"@with_values@", options_with_values()},
+        {"@general@", general_options()},
+        {"@bash_options@", bash_options()},
+        {"@zsh_options@", zsh_options()},
+        {"@zsh_general@", zsh_general()},
+        {"@command_verbs@", command_verbs()},
         {"@bash_verbs@", bash_verbs},
         {"@zsh_verbs@", zsh_verbs},
-        {"@options@", fmt::format("{}", fmt::join(option_names(), " "))},
         {"@commands@", fmt::format("{}", fmt::join(command_names(), " "))},
         {"@described@", described},
         {"@keys@", fmt::format("{}", fmt::join(keys(), " "))},
@@ -285,90 +207,10 @@ std::string filled(std::string_view script) {
     return out;
 }
 
-std::string change_options_of_fish() {
-    std::string out;
-    const auto option = [&out](std::string_view name, std::string_view how, std::string_view what) {
-        out += fmt::format("complete -c vpnctl -l {}{}{} -d {}\n", name, how.empty() ? "" : " ", how, quoted(what));
-    };
-    option("confirm-within", "-x", "apply: the configuration before comes back after this time");
-    option("comment", "-x", "what applies: why, for the history");
-    option("only", fmt::format("-x -a {}", quoted(kFishCustomers)), "apply: the file of this customer, and no other");
-    option("revision", "-x", "show, diff: this revision of the history");
-    option("month", "-x", "usage: 2026-11, of UTC");
-    option("csv", "", "usage: a table for programs");
-    option("follow", "-s f", "log: wait for more lines");
-    option("lines", "-x -s n", "log: only the last lines");
-    option("no-apply", "", "write the file, and leave the rest to apply");
-    option("network", "-x", "peer add: a network behind the peer");
-    option("address", "-x", "peer add, customer add: an address");
-    option("public-key", "-x", "peer add, peer rotate: the key of the peer");
-    option("expires", "-x", "peer add: until when it has a tunnel");
-    option("commit", "", "peer rotate: the next key becomes the only one");
-    option("cancel", "", "peer rotate: the next key is removed");
-    option("force", "", "peer rotate: also when the peer uses the key that goes");
-    option("psk", "", "peer add: make a preshared key");
-    option("keepalive", "-x", "peer add: persistent_keepalive");
-    option("endpoint", "-x", "peer add: where the peer is");
-    option("name", "-x", "customer add: the name for people");
-    option("description", "-x", "peer add, customer add: what people should know");
-    option("out", "-r -F", "peer add, peer rotate, profile: write there");
-    option("qr", "", "peer add, peer rotate, profile: print a QR code");
-    option("svg", "-r -F", "peer add, peer rotate, profile: write the QR code as a picture");
-    option("private-key-file", "-r -F", "profile: the private key of the peer");
-    option("all", "", "profile: of all peers");
-    option("for", "-x -a 'swanctl libreswan iked windows apple android'", "profile of a connection: for whom");
-    option("with-secret", "", "profile of a connection: with the secret");
-    option("format", "-x -a 'conf qr svg'", "profile: how");
-    option("customer", fmt::format("-x -a {}", quoted(kFishCustomers)), "import, rollback: which customer");
-    option("write", "", "import, restore: write the files");
-    option("inner", "", "capture: only the packets in the tunnels");
-    option("outer", "", "capture: only the datagrams that carry them");
-    option("both", "", "capture: both");
-    option("to-file", "-s w -r -F", "capture: write there");
-    option("count", "-s c -x", "capture: end after so many packets");
-    option("recursive", "-s r", "stack list: devices and processes too");
-    option("user", "-x -a '(__fish_complete_users)'", "stack exec, exec: as this user");
-    option("back", "", "stack move-device: to the uplink again");
-    option("kill", "", "customer rm: end the programs in the stack");
-    option("from", "-x", "why: the source address");
-    option("to", "-x", "why: the destination address");
-    option("proto", "-x -a 'tcp udp icmp'", "why: the protocol");
-    option("port", "-x", "why: the destination port; fleet invite: where it waits");
-    option("max", "-x", "fleet rebalance: groups at most");
-    option("yes", "", "fleet rebalance: do not ask");
-    option("at", "-x", "fleet authority, invite, join: the address of this node");
-    option("ca-key", "-r -F", "fleet: the key of its authority");
-    option("weight", "-x", "fleet authority, join: the share of the groups");
-    option("zone", "-x", "fleet authority, join: where this node is");
-    option("wait", "", "fleet move: until the group may change its owner again");
-    return out;
-}
-
 std::string fish() {
     const std::string names = fmt::format("{}", fmt::join(command_names(), " "));
     std::string out = "# fish completion for vpnctl, made by `vpnctl completion fish`\ncomplete -c vpnctl -f\n";
-    out +=
-        "complete -c vpnctl -l run-dir -r -a '(__fish_complete_directories)' -d 'the run directory of the instance'\n";
-    out += "complete -c vpnctl -l config -r -a '(__fish_complete_directories)' -d 'the configuration'\n";
-    out +=
-        "complete -c vpnctl -l state-dir -r -a '(__fish_complete_directories)' -d 'where stackd keeps the history and "
-        "the usage'\n";
-    out +=
-        "complete -c vpnctl -l network-dir -r -a '(__fish_complete_directories)' -d 'where setup writes the file of "
-        "the uplink'\n";
-    out += "complete -c vpnctl -l remove -d 'apply, customer rm: remove customers without asking'\n";
-    out += change_options_of_fish();
-    out += "complete -c vpnctl -s v -l verbose -d 'apply, diff: every step in the kernel'\n";
-    out += "complete -c vpnctl -l why -d 'ipsec: the last attempts to connect'\n";
-    out += "complete -c vpnctl -x -l since -d 'events, outages: from then on'\n";
-    out += "complete -c vpnctl -x -l until -d 'events, outages: until then'\n";
-    out += "complete -c vpnctl -x -l peer -d 'events, outages: of this peer'\n";
-    out += "complete -c vpnctl -x -l kind -d 'events: of this kind'\n";
-    out += "complete -c vpnctl -x -s n -l count -d 'events, outages, top: so many rows'\n";
-    out += "complete -c vpnctl -l down -d 'customers, peers: only those that are down'\n";
-    out += "complete -c vpnctl -l idle -d 'peers: only those that are idle'\n";
-    out += "complete -c vpnctl -l json -d 'print one JSON document'\ncomplete -c vpnctl -s h -l help -d 'help'\n";
-    out += "complete -c vpnctl -s V -l version -d 'print the version'\n";
+    out += fish_options();
     for (const Command& command : commands()) {
         out += fmt::format("complete -c vpnctl -n 'not __fish_seen_subcommand_from {}' -a {} -d {}\n", names,
                            command.name, quoted(command.summary));
@@ -394,9 +236,9 @@ std::string fish() {
     for (const std::string_view name : commands_with(ArgumentKind::kVerb)) {
         const Command& command = *find_command(name);
         const bool has_customer = takes_customer_second(command);
-        out +=
-            fmt::format("complete -c vpnctl -n '__fish_seen_subcommand_from {}{}' -a {}\n", name,
-                        has_customer ? "; and test (count (commandline -opc)) -eq 2" : "", quoted(verbs_of(command)));
+        const std::string verbs = fmt::format("{}", fmt::join(verbs_of(command), " "));
+        out += fmt::format("complete -c vpnctl -n '__fish_seen_subcommand_from {}{}' -a {}\n", name,
+                           has_customer ? "; and test (count (commandline -opc)) -eq 2" : "", quoted(verbs));
         if (has_customer)
             out += fmt::format(
                 "complete -c vpnctl -n '__fish_seen_subcommand_from {}; and test (count (commandline -opc)) -eq 3' -a "

@@ -58,7 +58,7 @@ def traced(tmp_path):
         trace = tmp_path / "trace"
         netlab.run("strace", "-f", "-y", "-s", "0", "-o", str(trace),
                    "-e", "trace=openat,write,pwrite64,ftruncate,fsync,fdatasync,rename,renameat,renameat2",
-                   f"{warren.programs()}/vpnctl", "--config", str(config), "--network-dir", str(network), *arguments,
+                   f"{warren.programs()}/vpnctl", "--config", str(config), *arguments,
                    input="\n".join(answers) + "\n")
         return [os.path.relpath(name, tmp_path) for name in check_order(writes_of(trace.read_text(), tmp_path))]
     run.directory = tmp_path
@@ -70,8 +70,9 @@ def test_every_file_is_complete_before_it_gets_its_name(traced):
     answers = ["pop-1", "51833", "198.51.100.7/24", device, "198.51.100.1", "none", "", "127.0.0.1:8449",
                "alice",
                "correct horse", "correct horse"]
-    assert traced("setup", answers=answers) == ["etc/secrets/uplink", "etc/users.toml", "network/10-uplink.network",
-                                                "network/70-others.network", "etc/warren.toml"]
+    written = traced("setup", "--network-dir", f"{traced.directory}/network", answers=answers)
+    assert written == ["etc/secrets/uplink", "etc/users.toml", "network/10-uplink.network",
+                       "network/70-others.network", "etc/warren.toml"]
     for arguments, answer in ((["user", "add", "bob", "viewer"], "another horse"),
                               (["user", "passwd", "bob"], "a third horse"), (["user", "del", "bob"], ""),
                               (["token", "add", "prometheus", "viewer"], ""), (["token", "del", "prometheus"], "")):

@@ -159,8 +159,9 @@ def test_setup_writes_a_config_that_stackd_accepts(town, tmp_path):
     answers = ["pop-1", "51833", "198.51.100.7/24", device, "198.51.100.1", "none", "", "127.0.0.1:8449",
                "alice",
                "correct horse", "correct horse"]
-    vpnctl = [f"{town.warren.bin}/vpnctl", "--config", str(config), "--network-dir", str(network)]
-    done = netlab.run(*vpnctl, "--json", "setup", input="\n".join(answers) + "\n")
+    vpnctl = [f"{town.warren.bin}/vpnctl", "--config", str(config)]
+    setup = [*vpnctl, "--network-dir", str(network), "setup"]
+    done = netlab.run(*setup, "--json", input="\n".join(answers) + "\n")
     secret = (config / "secrets/uplink").read_text()
     assert json.loads(done.stdout)["public_key"] == netlab.run("wg", "pubkey", input=secret).stdout.strip()
     assert netlab.run(*vpnctl, "check").returncode == 0
@@ -168,7 +169,7 @@ def test_setup_writes_a_config_that_stackd_accepts(town, tmp_path):
     assert (config / "users.toml").stat().st_mode & 0o777 == 0o600
     assert "Address=198.51.100.7/24\nGateway=198.51.100.1\n" in (network / "10-uplink.network").read_text()
     before = (config / "warren.toml").read_text()
-    again = netlab.run(*vpnctl, "setup", input="\n" * 20, check=False)
+    again = netlab.run(*setup, input="\n" * 20, check=False)
     assert again.returncode == 4
     assert "setup is for an appliance without a configuration" in again.stderr
     assert (config / "warren.toml").read_text() == before

@@ -45,6 +45,13 @@ expect "bash: commands" "$(bash_words vpnctl '')" status peers exec completion h
 expect "bash: s" "$(bash_words vpnctl s)" status
 refuse "bash: s" "$(bash_words vpnctl s)" peers
 expect "bash: options" "$(bash_words vpnctl --)" --json --run-dir --config --network-dir
+expect "bash: options of a command" "$(bash_words vpnctl usage --)" --csv --json --config
+refuse "bash: options of a command" "$(bash_words vpnctl usage --)" --psk
+expect "bash: options of a verb" "$(bash_words vpnctl --config /etc peer add acme x --)" --psk --comment
+refuse "bash: options of a verb" "$(bash_words vpnctl peer rotate acme x --)" --psk
+refuse "bash: options of a verb that has none of its own" "$(bash_words vpnctl fleet drain --)" --at
+expect "bash: options before the verb" "$(bash_words vpnctl peer --)" --psk --commit
+expect "bash: the value of --for" "$(bash_words vpnctl profile acme x --for win)" windows
 expect "bash: the value of --network-dir" "$(bash_words vpnctl --network-dir /us)" /usr
 expect "bash: keys" "$(bash_words vpnctl explain stack.m)" stack.mtu
 expect "bash: keys behind an option" "$(bash_words vpnctl --run-dir /tmp explain stack.m)" stack.mtu
@@ -69,6 +76,11 @@ if command -v fish >/dev/null; then
     }
     expect "fish: commands" "$(fish_words 'vpnctl ')" status peers exec completion help
     expect "fish: options" "$(fish_words 'vpnctl --')" --json --run-dir --config
+    expect "fish: options of a command" "$(fish_words 'vpnctl usage --')" --csv --json --config
+    refuse "fish: options of a command" "$(fish_words 'vpnctl usage --')" --psk
+    expect "fish: options of a verb" "$(fish_words 'vpnctl peer add acme x --')" --psk --comment
+    refuse "fish: options of a verb" "$(fish_words 'vpnctl peer rotate acme x --')" --psk
+    expect "fish: options before the verb" "$(fish_words 'vpnctl peer --')" --psk --commit
     expect "fish: keys" "$(fish_words 'vpnctl explain stack.m')" stack.mtu
     expect "fish: shells" "$(fish_words 'vpnctl completion ')" bash zsh fish
     expect "fish: connections" "$(fish_words 'vpnctl ipsec acme ')" graz linz
@@ -107,6 +119,10 @@ ZSH
         HOME="$scratch" timeout 30 zsh -f "$scratch/ask.zsh" "$scratch" "$scratch/vpnctl.zsh" "$1" 2>&1 | tr -d '\r'
     }
     expect "zsh: commands" "$(zsh_words 'vpnctl ')" status peers exec completion help
+    expect "zsh: options of a command" "$(zsh_words 'vpnctl usage --c')" --csv --config
+    refuse "zsh: options of a command" "$(zsh_words 'vpnctl usage --')" --psk
+    expect "zsh: options of a verb" "$(zsh_words 'vpnctl peer add acme x --')" --psk --comment
+    refuse "zsh: options of a verb" "$(zsh_words 'vpnctl peer rotate acme x --')" --psk
     expect "zsh: keys" "$(zsh_words 'vpnctl explain stack.m')" stack.mtu
     expect "zsh: shells" "$(zsh_words 'vpnctl completion ')" bash zsh fish
     expect "zsh: connections" "$(zsh_words 'vpnctl ipsec acme ')" graz linz
