@@ -83,7 +83,8 @@ _vpnctl_customers() {
 }
 _vpnctl() {
   local state word command verb
-  local -a own
+  local -a own general=(
+@zsh_general@  )
   for word in ${words[2,CURRENT-1]}; do
     if [[ -z $command ]]; then
       [[ ' @commands@ ' == *" $word "* ]] && command=$word
@@ -94,11 +95,14 @@ _vpnctl() {
   done
   case "$command $verb" in
 @zsh_options@  esac
-  _arguments -S \
-@zsh_general@    "${own[@]}" \
+  _arguments -S "${general[@]}" "${own[@]}" \
     '1:command:_vpnctl_commands' \
     '*::argument:->argument'
   [[ $state == argument ]] || return
+  # Behind the command _arguments offers no options by itself.
+  if [[ $words[CURRENT] == -* || $words[CURRENT-1] == --* ]]; then
+    _arguments -S "${general[@]}" "${own[@]}" '*: : ' && return
+  fi
   case $words[1] in
     @customer@)
       if [[ $words[1] == exec ]] && (( CURRENT > 3 )); then

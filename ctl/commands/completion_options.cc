@@ -217,7 +217,7 @@ std::string zsh_options() {
 std::string zsh_general() {
     std::string out;
     for (const OptionRow* row : options()) {
-        if (row->is_general()) out += fmt::format("    {} \\\n", zsh_spec(*row));
+        if (row->is_general()) out += fmt::format("    {}\n", zsh_spec(*row));
     }
     return out;
 }

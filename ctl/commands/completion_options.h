@@ -23,7 +23,7 @@ inline constexpr std::string_view kFishCustomers =
 // Lines of `case`: what completes a value, and the options of "COMMAND VERB".
 [[nodiscard]] std::string bash_values();
 [[nodiscard]] std::string bash_options();
-// Lines of `case`, and those of `_arguments`.
+// Lines of `case`, and those of an array for `_arguments`.
 [[nodiscard]] std::string zsh_options();
 [[nodiscard]] std::string zsh_general();
 // A function that says whether the command that is typed takes an option, and a `complete` for each option.
