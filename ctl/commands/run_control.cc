@@ -12,6 +12,7 @@
 #include "ctl/commands/change.h"
 #include "ctl/commands/fleet_files.h"
 #include "ctl/commands/fleet_taken.h"
+#include "ctl/commands/known_customer.h"
 #include "ctl/commands/request.h"
 #include "ctl/files/fleet_base.h"
 #include "ctl/runners.h"
@@ -39,6 +40,23 @@ using Send = std::function<Result<ipc::ControlDone>(const std::string& run_dir, 
 Result<ipc::ControlDone> ask_stackd(const std::string& run_dir, const ipc::ControlRequest& request,
                                     const std::function<void(const ipc::ControlText&)>& on_text) {
     return send_request(run_dir, request, on_text);
+}
+
+// stackd compares everything; this passes on what concerns one customer, and sums that up.
+Send of_customer(const std::string& customer) {
+    return [customer](const std::string& run_dir, const ipc::ControlRequest& request,
+                      const std::function<void(const ipc::ControlText&)>& on_text) -> Result<ipc::ControlDone> {
+        bool is_told = false;
+        auto done = send_request(run_dir, request, [&](const ipc::ControlText& text) {
+            if (text.customer != customer) return;
+            is_told = true;
+            on_text(text);
+        });
+        if (!done || done->exit_status > kAnswerIsNo) return done;
+        done->exit_status = is_told ? kAnswerIsNo : kDone;
+        done->summary = is_told ? "" : customer + ": nothing to change";
+        return done;
+    };
 }
 
 Answer run_request(const ipc::ControlRequest& request, const Invocation& invocation, Output& output,
@@ -89,8 +107,13 @@ int request_from_fleetd(const ipc::ControlRequest& request, const Invocation& in
 
 int run_diff(const Invocation& invocation, Output& output) {
     if (!invocation.revision.empty()) return run_diff_revision(invocation, output);
-    if (!invocation.arguments.empty()) return complain(output, kUsage, "diff takes a customer with --revision N only");
-    return run_request({ipc::ControlVerb::kDiff}, invocation, output).exit_status;
+    if (invocation.arguments.empty()) return run_request({ipc::ControlVerb::kDiff}, invocation, output).exit_status;
+    const std::string& customer = invocation.arguments[0];
+    if (const std::string problem = customer_problem(customer); !problem.empty())
+        return complain(output, kUsage, problem);
+    if (!is_known_customer(invocation, customer))
+        return complain(output, kFailed, no_such_customer(invocation, customer));
+    return run_request({ipc::ControlVerb::kDiff}, invocation, output, of_customer(customer)).exit_status;
 }
 
 namespace {
@@ -149,6 +172,8 @@ int run_apply(const Invocation& invocation, Output& output) {
     if (!invocation.only.empty()) {
         if (const std::string problem = customer_problem(invocation.only); !problem.empty())
             return complain(output, kUsage, problem);
+        if (!is_known_customer(invocation, invocation.only))
+            return complain(output, kFailed, no_such_customer(invocation, invocation.only));
     }
     return apply_files(invocation, "", output);
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <ostream>
 #include <system_error>
@@ -12,6 +13,7 @@
 #include "ctl/ask/program.h"
 #include "ctl/commands/change.h"
 #include "ctl/commands/history.h"
+#include "ctl/commands/known_customer.h"
 #include "ctl/files/customer_file.h"
 #include "ctl/files/files.h"
 #include "ctl/runners.h"
@@ -147,6 +149,12 @@ int run_history(const Invocation& invocation, Output& output) {
     History history(invocation.state_dir);
     if (const Status read = history.read(); !read) return complain(output, kFailed, read.error().what);
     const std::string customer = customer_of(invocation);
+    const auto& all = history.revisions().all;
+    const bool is_there = customer.empty() || std::any_of(all.begin(), all.end(), [&customer](const auto& revision) {
+                              return history::customers_of(revision).contains(customer);
+                          });
+    if (!is_there && !is_known_customer(invocation, customer))
+        return complain(output, kFailed, no_such_customer(invocation, customer));
     output.out << (invocation.json ? history_json(history.revisions(), customer)
                                    : history_text(history.revisions(), customer));
     return kDone;

@@ -17,6 +17,7 @@
 #include "base/printable.h"
 #include "base/result.h"
 #include "config/parse.h"
+#include "ctl/commands/known_customer.h"
 #include "ctl/files/files.h"
 #include "ctl/runners.h"
 
@@ -38,6 +39,18 @@ std::string_view last_lines(std::string_view text, std::size_t count) {
         if (text[at - 1] == '\n' && at != text.size() && ++seen == count) break;
     }
     return text.substr(at);
+}
+
+bool exists(const std::string& path) {
+    struct stat found {};
+    return ::stat(path.c_str(), &found) == 0;
+}
+
+// A log that is not there yet is an empty one; one that may not be read is an error.
+Status check_readable(const std::string& path) {
+    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (file.valid() || errno == ENOENT) return {};
+    return fail_errno("read " + path, errno);
 }
 
 // What is new in a file that grows, and is another one when it was full.
@@ -84,6 +97,9 @@ int run_log(const Invocation& invocation, Output& output) {
             return complain(output, kUsage, fmt::format("--lines: \"{}\" is no number", invocation.lines));
     }
     const std::string path = path_of(invocation);
+    const bool is_there = exists(path) || exists(path + ".1");
+    if (!is_there && !is_known_customer(invocation, customer))
+        return complain(output, kFailed, no_such_customer(invocation, customer));
     Tail tail(path);
     if (invocation.follow) tail.skip();
     std::string text;
@@ -93,8 +109,11 @@ int run_log(const Invocation& invocation, Output& output) {
         text += *part;
     }
     output.out << printable(last_lines(text, count), "\n") << std::flush;
+    if (!is_there && !invocation.follow) output.err << fmt::format("vpnctl: {} has logged nothing yet\n", customer);
     while (invocation.follow && output.out) {
         std::this_thread::sleep_for(kPause);
+        if (const Status readable = check_readable(path); !readable)
+            return complain(output, kFailed, readable.error().what);
         if (const std::string more = tail.read(); !more.empty()) output.out << printable(more, "\n") << std::flush;
     }
     return kDone;

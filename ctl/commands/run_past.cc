@@ -11,7 +11,9 @@
 #include "base/utc_text.h"
 #include "config/parse.h"
 #include "ctl/ask/page_client.h"
+#include "ctl/ask/snapshot_client.h"
 #include "ctl/commands/page_answers.h"
+#include "ctl/option_table.h"
 #include "ctl/runners.h"
 #include "ctl/show/json.h"
 #include "ctl/show/past_views.h"
@@ -85,6 +87,36 @@ int show_answer(Output& output, const std::function<int()>& show) {
 
 namespace {
 
+// What nobody has, of vpnd's peers and connections, and that is why there is nothing to show; "": it is there, or vpnd
+// cannot be asked.
+std::string missing_peer(const Invocation& invocation, const std::string& customer) {
+    const std::string& name = invocation.past.peer;
+    if (name.empty()) return {};
+    const auto snapshot = fetch_snapshot(invocation.run_dir, {customer, true});
+    if (!snapshot) return {};
+    for (const CustomerStatus& each : snapshot->customers) {
+        const bool has_peer = std::any_of(each.peers.begin(), each.peers.end(),
+                                          [&name](const auto& one) { return one.settings.name == name; });
+        const bool has_connection =
+            std::any_of(each.connections.begin(), each.connections.end(),
+                        [&name](const auto& one) { return one.connection.settings.name == name; });
+        if (has_peer || has_connection) return {};
+    }
+    return customer.empty() ? fmt::format("no customer has a peer or connection {}", name)
+                            : fmt::format("{} has no peer or connection {}", customer, name);
+}
+
+// statusd knows the kinds; here they are for completion as well.
+std::string kinds() {
+    for (const OptionRow& row : option_rows()) {
+        if (row.long_name() != "kind") continue;
+        std::string out(row.choices);
+        for (auto at = out.find(' '); at != std::string::npos; at = out.find(' ', at + 2)) out.replace(at, 1, ", ");
+        return out;
+    }
+    return {};
+}
+
 int show_events(const Invocation& invocation, Output& output) {
     if (const std::string problem = problem_of(invocation); !problem.empty()) return complain(output, kUsage, problem);
     const PastOptions& past = invocation.past;
@@ -105,6 +137,9 @@ int show_events(const Invocation& invocation, Output& output) {
                                                     {"until", time_parameter(past.until)},
                                                     {"before", before == UINT64_MAX ? "" : std::to_string(before)},
                                                     {"limit", std::to_string(std::min(kPage, most - rows.size()))}}));
+        if (!body && body.error().code == ErrorCode::kInvalid && body.error().what.starts_with("kind: "))
+            return complain(output, kUsage,
+                            fmt::format("--kind: there is no \"{}\"; accepted: {}", past.kind, kinds()));
         if (!body) return complain_of_page(body.error(), customer, output);
         const Json page = Json::parse(*body, nullptr, false);
         for (const Json& row : page.at("items").get_ref<const Json::array_t&>()) rows.push_back(row);
@@ -114,6 +149,10 @@ int show_events(const Invocation& invocation, Output& output) {
         const auto next = page.at("next_before").get<std::uint64_t>();
         if (next >= before) return complain_of_form(output);
         before = next;
+    }
+    if (rows.empty()) {
+        if (const std::string missing = missing_peer(invocation, customer); !missing.empty())
+            return complain(output, kFailed, missing);
     }
     output.out << (invocation.json ? dump({{"events", rows}, {"has_more", has_more}}) : events_text(rows));
     if (has_more && !is_bounded && !invocation.json)
@@ -133,7 +172,10 @@ int show_outages(const Invocation& invocation, Output& output) {
                                                                       {"limit", std::to_string(most)}}));
     if (!body) return complain_of_page(body.error(), customer, output);
     const Json answer = Json::parse(*body, nullptr, false);
-    (void)answer.at("items").get_ref<const Json::array_t&>();
+    if (answer.at("items").get_ref<const Json::array_t&>().empty()) {
+        if (const std::string missing = missing_peer(invocation, customer); !missing.empty())
+            return complain(output, kFailed, missing);
+    }
     if (invocation.json) {
         output.out << dump({{"outages", answer["items"]}, {"has_more", answer.value("has_more", false)}});
         return kDone;

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "ctl/ask/control_client.h"
+#include "ctl/commands/change.h"
+#include "ctl/commands/known_customer.h"
 #include "ctl/runners.h"
 #include "ctl/show/json.h"
 #include "ctl/show/table.h"
@@ -100,6 +102,10 @@ Json json_of(const std::vector<Row>& rows) {
 
 int run_services(const Invocation& invocation, Output& output) {
     const std::string customer = invocation.arguments.empty() ? "" : invocation.arguments[0];
+    if (!customer.empty()) {
+        if (const std::string problem = customer_problem(customer); !problem.empty())
+            return complain(output, kUsage, problem);
+    }
     std::vector<Row> rows;
     std::vector<ipc::ControlText> notes;
     const ipc::ControlRequest request{ipc::ControlVerb::kStatus, std::nullopt, customer};
@@ -111,6 +117,8 @@ int run_services(const Invocation& invocation, Output& output) {
     };
     const auto done = send_request(invocation.run_dir, request, take, {}, kPatienceSeconds);
     if (!done) return complain(output, kFailed, done.error().what);
+    if (!customer.empty() && rows.empty() && !is_known_customer(invocation, customer))
+        return complain(output, kFailed, no_such_customer(invocation, customer));
     for (Row& row : rows) {
         const std::string begin = row.fact.service + ": ";
         for (const ipc::ControlText& note : notes) {
@@ -121,7 +129,8 @@ int run_services(const Invocation& invocation, Output& output) {
     if (invocation.json) {
         output.out << dump(json_of(rows));
     } else if (rows.empty()) {
-        output.out << "no customer has a service: there is no [dns] and no [bgp]\n";
+        output.out << fmt::format("{} service: there is no [dns] and no [bgp]\n",
+                                  customer.empty() ? "no customer has a" : customer + " has no");
     } else {
         output.out << text_of(rows, std::time(nullptr));
     }

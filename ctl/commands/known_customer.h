@@ -1,0 +1,16 @@
+// Whether there is a customer at all: a mistyped id must not look like one with nothing to say.
+#pragma once
+
+#include <string>
+
+#include "ctl/command.h"
+
+namespace warren::ctl {
+
+// False: it has no file, vpnd does not serve it, and the newest revision of the history does not have it. What cannot
+// be asked counts as having it, so that the command says itself what it cannot reach.
+[[nodiscard]] bool is_known_customer(const Invocation& invocation, const std::string& id);
+// "there is no customer nope: no /etc/warren/customers/nope.toml"
+[[nodiscard]] std::string no_such_customer(const Invocation& invocation, const std::string& id);
+
+}  // namespace warren::ctl
