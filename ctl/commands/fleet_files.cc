@@ -325,8 +325,9 @@ PutIntoFleet put_into_fleet(const Invocation& invocation, const std::string& rem
     const bool may_ask = !invocation.json;
     if (!may_ask || !agrees("remove " + question + " from every node of the fleet", output))
         return {complain(output, kAnswerIsNo,
-                         "nothing applied: it would remove " + question +
-                             " from every node of the fleet; if that is right: vpnctl apply --remove"),
+                         fmt::format("nothing applied: it would remove {} from every node of the fleet; if that is "
+                                     "right: vpnctl apply{} --remove",
+                                     question, invocation.only.empty() ? "" : " --only " + invocation.only)),
                 false};
     Invocation agreed = invocation;
     agreed.remove = true;

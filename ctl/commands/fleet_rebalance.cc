@@ -135,7 +135,9 @@ int rebalance_fleet(const Invocation& invocation, Output& output, const MovePati
     print(*plan, output);
     const std::string question = "move " + count_of(plan->moves.size(), "group");
     if (!invocation.fleet.yes && !agrees(question, output))
-        return complain(output, kAnswerIsNo, "nothing was moved; if that is right: vpnctl fleet rebalance --yes");
+        return complain(output, kAnswerIsNo,
+                        fmt::format("nothing was moved; if that is right: vpnctl fleet rebalance{} --yes",
+                                    most == 0 ? "" : fmt::format(" --max {}", most)));
     for (std::size_t i = 0; i < plan->moves.size(); ++i) {
         const FleetMove& move = plan->moves[i];
         if (i > 0) std::this_thread::sleep_for(kBetween);

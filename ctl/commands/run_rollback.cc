@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ostream>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -12,7 +13,9 @@
 #include "ctl/ask/control_client.h"
 #include "ctl/commands/change.h"
 #include "ctl/commands/history.h"
+#include "ctl/commands/known_customer.h"
 #include "ctl/commands/request.h"
+#include "ctl/commands/stack_programs.h"
 #include "ctl/runners.h"
 #include "history/unconfirmed.h"
 #include "history/write_back.h"
@@ -84,6 +87,43 @@ std::vector<std::string> removed_by(const Invocation& invocation, const config::
     return out;
 }
 
+// In single quotes unless every shell takes it as it is.
+std::string shell_word(const std::string& text) {
+    const bool is_plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               std::string_view("-_./:,=@+").find(c) != std::string_view::npos;
+    });
+    if (is_plain) return text;
+    std::string out = "'";
+    for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return out + "'";
+}
+
+// This command again with --remove, to be pasted: "vpnctl rollback 1 --remove".
+std::string removing_line(const Invocation& invocation) {
+    const Invocation usual;
+    std::string out = "vpnctl";
+    const auto add = [&out](std::string_view option, const std::string& value, const std::string& standard) {
+        if (value != standard) out += fmt::format(" {} {}", option, shell_word(value));
+    };
+    const auto add_switch = [&out](std::string_view option, bool is_given) {
+        if (is_given) out += fmt::format(" {}", option);
+    };
+    add("--run-dir", invocation.run_dir, usual.run_dir);
+    add("--config", invocation.config_dir, usual.config_dir);
+    add("--state-dir", invocation.state_dir, usual.state_dir);
+    out += " rollback";
+    for (const std::string& word : invocation.arguments) out += " " + shell_word(word);
+    add("--customer", invocation.change.customer, "");
+    add("--comment", invocation.comment, "");
+    add("--confirm-within", invocation.confirm_within, "");
+    add_switch("--kill", invocation.stack.kill);
+    add_switch("--no-apply", invocation.change.no_apply);
+    add_switch("--verbose", invocation.verbose);
+    add_switch("--json", invocation.json);
+    return out + " --remove";
+}
+
 // Secrets are in no revision.
 void tell_changed_secrets(const history::Revisions& revisions, std::uint64_t number, Output& output) {
     const auto before = history::manifest_at(revisions, number);
@@ -127,15 +167,22 @@ int run_rollback(const Invocation& invocation, Output& output) {
     if (!number) return complain(output, kFailed, number.error().what);
     const auto texts = history.texts_at(*number);
     if (!texts) return complain(output, kFailed, texts.error().what);
+    if (!customer.empty() && !texts->customers.contains(customer) && !is_known_customer(invocation, customer))
+        return complain(output, kFailed, no_such_customer(invocation, customer));
     if (!check(invocation, *texts, output)) return complain(output, kFailed, "nothing was written");
     const std::vector<std::string> removed = removed_by(invocation, *texts);
-    bool may_remove = invocation.remove || (!customer.empty() && removed.size() == 1);
+    RemovedStacks stacks;
+    if (!customer.empty()) {
+        if (const int status = stacks.watch(invocation, removed, output); status != kDone) return status;
+    }
+    bool may_remove = invocation.remove;
     if (!may_remove && !removed.empty()) {
         const std::string question = fmt::format("revision {} does not have {}; remove {} and the stack", *number,
                                                  fmt::join(removed, ", "), removed.size() == 1 ? "it" : "them");
         may_remove = agrees(question, output);
         if (!may_remove)
-            return complain(output, kAnswerIsNo, question + ": `vpnctl rollback --remove`; nothing was written");
+            return complain(output, kAnswerIsNo,
+                            fmt::format("{}: `{}`; nothing was written", question, removing_line(invocation)));
     }
     tell_changed_secrets(history.revisions(), *number, output);
     const auto written =
@@ -149,7 +196,10 @@ int run_rollback(const Invocation& invocation, Output& output) {
     apply.remove = may_remove;
     apply.only = customer;
     if (apply.comment.empty()) apply.comment = fmt::format("rollback to revision {}", *number);
-    return apply_files(apply, "", output);
+    const int applied = apply_files(apply, "", output);
+    if (!invocation.stack.kill) return applied;
+    const int ended = stacks.end(output);
+    return applied == kDone ? ended : applied;
 }
 
 }  // namespace warren::ctl

@@ -73,6 +73,25 @@ int refuse_programs(const Invocation& invocation, const WatchedStack& stack, con
         fmt::format("in the stack of {} run programs that are not Warren's; --kill ends them:{}", customer, names));
 }
 
+int RemovedStacks::watch(const Invocation& invocation, const std::vector<std::string>& customers, Output& output) {
+    for (const std::string& customer : customers) {
+        auto stack = watch_stack(invocation, customer);
+        if (!stack || !stack->has_value()) continue;
+        if (const int status = refuse_programs(invocation, **stack, customer, output); status != kDone) return status;
+        all_.push_back({customer, std::move(**stack)});
+    }
+    return kDone;
+}
+
+int RemovedStacks::end(Output& output) const {
+    int out = kDone;
+    for (const One& each : all_) {
+        if (const auto now = stack_number(each.customer); now && *now == each.stack.number) continue;  // still there
+        if (const int ended = end_programs(each.stack, each.customer, output); out == kDone) out = ended;
+    }
+    return out;
+}
+
 Status move_home(const std::string& customer, const std::string& device) {
     const auto stack = open_stack(customer);
     if (!stack) return tl::unexpected<Error>(stack.error());

@@ -29,6 +29,22 @@ struct WatchedStack {
 // Ends every program that is left in the stack: SIGTERM, then SIGKILL. The exit status.
 [[nodiscard]] int end_programs(const WatchedStack& stack, const std::string& customer, Output& output);
 
+// The stacks of customers that a command removes together.
+class RemovedStacks {
+  public:
+    // Refuses as refuse_programs() does. A stack that may not be looked at is passed over. The exit status.
+    [[nodiscard]] int watch(const Invocation& invocation, const std::vector<std::string>& customers, Output& output);
+    // Ends what is left in those that are gone. The exit status.
+    [[nodiscard]] int end(Output& output) const;
+
+  private:
+    struct One {
+        std::string customer;
+        WatchedStack stack;
+    };
+    std::vector<One> all_;
+};
+
 // Takes a device of the operator's out of the stack into the calling process's namespace, under the name that it had
 // there when `stack move-device` moved it in. kNotFound: no such stack or device.
 [[nodiscard]] Status move_home(const std::string& customer, const std::string& device);
