@@ -20,15 +20,9 @@ bool is_host(const Prefix& network) {
     return network.length == network.address.bits();
 }
 
-std::vector<Prefix> own_networks(const config::Customer& customer) {
-    std::vector<Prefix> out = customer.clients ? customer.clients->pool : std::vector<Prefix>();
-    for (const Prefix& address : customer.stack.addresses) out.push_back(address.network());
-    return out;
-}
-
 // A device's addresses are those of its networks that are single addresses of ours; the rest lies behind it.
 std::vector<Prefix> addresses_of(const config::Customer& customer, const config::Peer& peer) {
-    const auto ours = own_networks(customer);
+    const auto ours = networks_of_devices(customer);
     std::vector<Prefix> out;
     std::copy_if(peer.allowed_ips.begin(), peer.allowed_ips.end(), std::back_inserter(out), [&](const Prefix& one) {
         return is_host(one) && std::any_of(ours.begin(), ours.end(),
@@ -87,6 +81,12 @@ std::string joined(const std::vector<Prefix>& networks) {
 }
 
 }  // namespace
+
+std::vector<Prefix> networks_of_devices(const config::Customer& customer) {
+    std::vector<Prefix> out = customer.clients ? customer.clients->pool : std::vector<Prefix>();
+    for (const Prefix& address : customer.stack.addresses) out.push_back(address.network());
+    return out;
+}
 
 Result<Profile> profile_of(const config::Appliance& appliance, const config::Customer& customer,
                            const config::Peer& peer) {

@@ -28,6 +28,9 @@ struct Profile {
     bool operator==(const Profile&) const = default;
 };
 
+// Where the addresses of its devices are: the pool, and the stack's own networks.
+[[nodiscard]] std::vector<Prefix> networks_of_devices(const config::Customer& customer);
+
 // Of a peer of WireGuard. kNotFound: nothing says where devices reach the customer's listener.
 [[nodiscard]] Result<Profile> profile_of(const config::Appliance& appliance, const config::Customer& customer,
                                          const config::Peer& peer);

@@ -9,11 +9,13 @@
 #include <string_view>
 
 #include "config/edit/edit.h"
+#include "config/parse.h"
 #include "crypto/random.h"
 #include "crypto/x25519.h"
 #include "ctl/ask/snapshot_client.h"
 #include "ctl/commands/change.h"
 #include "ctl/commands/profile_output.h"
+#include "ctl/files/customer_file.h"
 
 namespace warren::ctl {
 
@@ -106,6 +108,7 @@ class Rotation {
     // --- the end: one key again ---
 
     int end() {
+        if (has_no_next_key()) return complain(output_, kFailed, fmt::format("{} has no next key", name_));
         if (!options_.force && may_end_tunnel()) {
             const std::string what = options_.commit ? fmt::format("{} was not seen with its next key", name_)
                                                      : fmt::format("{} still uses its next key", name_);
@@ -126,6 +129,18 @@ class Rotation {
         };
         if (const int status = write_customer(change, invocation_, output_); status != kDone) return status;
         return apply_change(invocation_, "", output_);
+    }
+
+    // As its file says. False also when that cannot be read: changing it tells why.
+    [[nodiscard]] bool has_no_next_key() const {
+        if (!customer_problem(customer_).empty()) return false;
+        const std::string path = customer_path(invocation_.config_dir, customer_);
+        const auto file = read_state(path);
+        if (!file || !file->exists) return false;
+        std::vector<config::Diagnostic> ignored;
+        const auto parsed = config::parse_customer(path, customer_, file->text, ignored);
+        const auto tunnel = tunnel_of(parsed.value);
+        return tunnel && !(*tunnel)->next_public_key;
     }
 
     // It may know the key that goes and no other: whoever is not there now, and who can tell while vpnd is away?

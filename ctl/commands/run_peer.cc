@@ -7,6 +7,9 @@
 #include <ostream>
 
 #include "amend/new_peer.h"
+#include "base/clock.h"
+#include "base/utc_text.h"
+#include "clients/profile.h"
 #include "config/edit/edit.h"
 #include "config/moment.h"
 #include "config/parse.h"
@@ -55,6 +58,8 @@ class Addition {
     int run() {
         if (const std::string problem = profile_output_.problem(); !problem.empty())
             return complain(output_, kUsage, problem);
+        if (const std::string problem = problem_of_expiry(); !problem.empty())
+            return complain(output_, kUsage, problem);
         make_keys();
         CustomerChange change;
         change.id = customer_;
@@ -72,6 +77,18 @@ class Addition {
 
   private:
     [[nodiscard]] bool makes_profile() const { return options_.public_key.empty(); }
+
+    // "": none, or one to come. Whether a file may say it is checked with the file.
+    [[nodiscard]] std::string problem_of_expiry() const {
+        const std::string& text = options_.expires;
+        if (text.empty()) return {};
+        const auto moment = parse_utc(text);
+        if (!moment)
+            return fmt::format("--expires: \"{}\" is no date; accepted: 2027-03-31, or 2027-03-31T17:30:00Z (UTC)",
+                               text);
+        if (*moment <= read_wall_clock()) return fmt::format("--expires: {} is in the past", text);
+        return {};
+    }
 
     void make_keys() {
         crypto::SystemRandom random;
@@ -112,6 +129,15 @@ class Addition {
             const auto address = parse_prefix(text);
             if (!address || address->length != address->address.bits())
                 return fail(ErrorCode::kInvalid, fmt::format("--address: \"{}\" is no single address, nor none", text));
+            const auto ours = clients::networks_of_devices(now);
+            const bool is_ours = std::any_of(ours.begin(), ours.end(), [&address](const Prefix& network) {
+                return network.contains(address->address);
+            });
+            if (!is_ours)
+                return fail(ErrorCode::kInvalid,
+                            fmt::format("--address: {} is in no network of {} ({}); what is behind the peer is for "
+                                        "--network",
+                                        text, customer_, fmt::join(texts_of(ours), ", ")));
             out.push_back(*address);
         }
         for (const std::string& text : options_.networks) {
@@ -131,7 +157,7 @@ class Addition {
     }
 
     void report() const {
-        const std::string addresses = fmt::format("{}", fmt::join(texts_of(networks_), ", "));
+        const std::string networks = fmt::format("{}", fmt::join(texts_of(networks_), ", "));
         if (invocation_.json) {
             // What was asked for in a file is not in the log of who runs this, too.
             const bool is_in_file = !options_.out.empty() || !options_.svg.empty();
@@ -146,7 +172,8 @@ class Addition {
             return;
         }
         if (makes_profile()) profile_output_.print(profile_, output_);
-        output_.err << fmt::format("vpnctl: {} has a new peer {} with {}{}\n", customer_, name_, addresses, of_all_);
+        output_.err << fmt::format("vpnctl: {} has a new peer {} {}{}\n", customer_, name_,
+                                   networks.empty() ? "without any address" : "with " + networks, of_all_);
         if (makes_profile()) output_.err << "vpnctl: its private key is stored nowhere else\n";
     }
 
@@ -174,6 +201,21 @@ int change_peer(const Invocation& invocation, const config::Operation& operation
     };
     if (const int status = write_customer(change, invocation, output); status != kDone) return status;
     return apply_change(invocation, "", output);
+}
+
+// What the file says is what is wanted. False also when it cannot be read: changing it tells why.
+bool is_so_already(const Invocation& invocation, bool enabled) {
+    const std::string& id = invocation.arguments[1];
+    if (!customer_problem(id).empty()) return false;
+    const std::string path = customer_path(invocation.config_dir, id);
+    const auto file = read_state(path);
+    if (!file || !file->exists) return false;
+    std::vector<config::Diagnostic> ignored;
+    const auto parsed = config::parse_customer(path, id, file->text, ignored);
+    const auto& peers = parsed.value.peers;
+    return std::any_of(peers.begin(), peers.end(), [&](const config::Peer& one) {
+        return one.name == invocation.arguments[2] && one.enabled == enabled;
+    });
 }
 
 // In the rules of the firewall as well, which name it.
@@ -262,10 +304,11 @@ int show(const Invocation& invocation, Output& output) {
         std::erase_if(*peers, [&](const auto& one) { return one.settings.name != peer->name; });
         live->customers[0].connections.clear();
     }
+    const bool is_asked = live || live.error().code == ErrorCode::kNotFound;
     const bool is_served = peers != nullptr && !peers->empty();
     if (invocation.json) {
         auto out = facts_json(*peer, parsed.value);
-        out["served"] = is_served;
+        out["served"] = is_asked ? Json(is_served) : Json();
         const ipc::PeerActivity* const activity = is_served ? &peers->front().activity : nullptr;
         const bool has_come = activity != nullptr && activity->latest_handshake != WallTime{};
         out["key_in_use"] = has_come ? Json(activity->uses_next_key ? "next" : "present") : Json();
@@ -277,7 +320,8 @@ int show(const Invocation& invocation, Output& output) {
     if (is_served) {
         output.out << '\n' << peers_text(*live, false);
     } else {
-        output.out << "  not served now\n";
+        output.out << (is_asked ? std::string("  not served now\n")
+                                : fmt::format("  whether it is served is not known: {}\n", live.error().what));
     }
     return kDone;
 }
@@ -294,6 +338,10 @@ int run_peer(const Invocation& invocation, Output& output) {
     if (verb == "rm") return change_peer(invocation, config::RemoveElement{peer}, output);
     if (verb == "enable" || verb == "disable") {
         const std::string value = verb == "enable" ? "true" : "false";
+        if (is_so_already(invocation, verb == "enable")) {
+            output.out << fmt::format("{} of {} is {}d already\n", words[2], words[1], verb);
+            return kDone;
+        }
         return change_peer(invocation, config::SetKey{peer, "enabled", value}, output);
     }
     if (verb == "rename") return rename_peer(invocation, output);
