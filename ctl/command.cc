@@ -10,6 +10,7 @@
 #include "base/printable.h"
 #include "base/version.h"
 #include "config/schema.h"
+#include "ctl/check_directory.h"
 #include "ctl/option_table.h"
 #include "ctl/options.h"
 #include "ctl/runners.h"
@@ -93,7 +94,7 @@ constexpr Command kCommands[] = {
     {"setup", "", "ask for name, port, uplink, status page and first operator, and write the first warren.toml", {}, 0,
      false, run_setup},
     {"check", "[DIR]", "find every error in a configuration; needs no root and no daemon", kOneDirectory, 0, false,
-     run_check},
+     run_check_directory},
     {"listeners", "", "the ports that the appliance listens at, for a firewall", {}, 0, false, run_listeners},
     {"diff", "[CUSTOMER]", "what `apply` would change; with --revision N, how the files differ from that revision",
      kOneCustomer, 0, false, run_diff},

@@ -76,6 +76,18 @@ int write_all(const Invocation& invocation, const config::Loaded& loaded, Output
     return kDone;
 }
 
+// Where a connection of IPsec has the name that no peer has.
+std::string hint_of(const config::Loaded& loaded, const std::string& id, const std::string& name) {
+    for (const config::LoadedCustomer& each : loaded.customers) {
+        if (each.value().id != id || !each.value().ipsec) continue;
+        const auto& all = each.value().ipsec->connections;
+        if (std::any_of(all.begin(), all.end(), [&name](const auto& one) { return one.name == name; }))
+            return fmt::format("; it is a connection of IPsec: say --for {}",
+                               fmt::join(clients::kIpsecFormatNames, ", "));
+    }
+    return {};
+}
+
 int of_connection(const Invocation& invocation, Output& output) {
     const std::vector<std::string>& words = invocation.arguments;
     const ChangeOptions& options = invocation.change;
@@ -125,7 +137,7 @@ int run_profile(const Invocation& invocation, Output& output) {
     }
     const auto text =
         profile_text(loaded, id, peer, key ? std::string_view(key->text()) : std::string_view(clients::kNoPrivateKey));
-    if (!text) return complain(output, kFailed, text.error().what);
+    if (!text) return complain(output, kFailed, text.error().what + hint_of(loaded, id, peer));
     if (const Status written = profile_output.write(*text); !written)
         return complain(output, kFailed, written.error().what);
     profile_output.print(*text, output);

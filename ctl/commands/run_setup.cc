@@ -89,6 +89,9 @@ Result<std::string> ask(const std::string& question, const std::string& standard
                 fmt::format("\"{}\" was answered wrongly {} times; nothing was written", question, kMostTries));
 }
 
+constexpr std::string_view kPort = ":51820";
+constexpr std::string_view kPagePort = ":8443";
+
 // Stores the answer in `place` and checks it together with all earlier answers.
 Status ask_appliance(const std::string& question, ApplianceAnswers& answers, std::string& place,
                      const std::string& standard, Output& output) {
@@ -97,7 +100,12 @@ Status ask_appliance(const std::string& question, ApplianceAnswers& answers, std
         [&](const std::string& text) {
             const bool may_be_none = &place == &answers.status_listen || &place == &answers.endpoint;
             place = text == "none" && may_be_none ? "" : text;
-            return appliance_problem(answers);
+            std::string problem = appliance_problem(answers);
+            // The checks' example of an address and port has WireGuard's.
+            const bool is_page = &place == &answers.status_listen;
+            for (auto at = problem.find(kPort); is_page && at != std::string::npos; at = problem.find(kPort))
+                problem.replace(at, kPort.size(), kPagePort);
+            return problem;
         },
         output);
     if (!answer) return tl::unexpected<Error>(answer.error());
@@ -258,8 +266,7 @@ int report(const Invocation& invocation, const std::string& network, const Answe
                                    : "  systemctl restart systemd-networkd warren     # from now on as answered\n");
     if (!answers.appliance.status_listen.empty())
         output.out << "  vpnctl web fingerprint                        # the fingerprint that the browser must show\n";
-    output.out << "  vpnctl explain stack                          # for the first customer: " << invocation.config_dir
-               << "/customers/ID.toml\n";
+    output.out << "  vpnctl customer add acme --address 10.0.0.1/24   # the first customer, with its stack's address\n";
     return kDone;
 }
 

@@ -41,8 +41,11 @@ Result<diagnosis::ImaginedPacket> packet_of(const WhyOptions& options) {
     if (protocol == "tcp" || protocol == "udp") {
         const char* const end = options.port.data() + options.port.size();
         const auto [read, error] = std::from_chars(options.port.data(), end, out.to_port);
-        if (error != std::errc() || read != end || out.to_port == 0)
+        if (options.port.empty())
             return fail(ErrorCode::kInvalid, fmt::format("--proto {} needs --port with a number", protocol));
+        if (error != std::errc() || read != end || out.to_port == 0)
+            return fail(ErrorCode::kInvalid,
+                        fmt::format("--port: \"{}\" is no port; accepted: 1 to 65535", options.port));
         out.protocol = protocol == "tcp" ? diagnosis::kTcp : diagnosis::kUdp;
     } else if (protocol == "icmp") {
         if (!options.port.empty()) return fail(ErrorCode::kInvalid, "icmp has no ports");

@@ -193,7 +193,8 @@ class Judge {
         if (name.empty()) return;
         const std::size_t line = step.text.find('\n');
         way_.rule = name.starts_with(kRule) ? name.substr(kRule.size()) : name;
-        note("firewall", line == std::string::npos ? name : fmt::format("{}: {}", name, step.text.substr(line + 1)));
+        const std::string rule = line == std::string::npos ? "" : step.text.substr(line + 1);
+        note("firewall", rule.empty() ? name : fmt::format("{}: {}", name, rule));
     }
 
     [[nodiscard]] static std::string sentence_of(const WayStep& step) {

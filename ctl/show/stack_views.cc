@@ -147,8 +147,12 @@ std::string sysctls_text(const std::vector<StackSysctl>& sysctls) {
     Table table({{"SYSCTL"}, {"VALUE"}, {""}});
     for (const StackSysctl& sysctl : sysctls) {
         const std::string found = sysctl.found.value_or("-");
-        table.add({"net." + sysctl.path, found,
-                   !sysctl.found || found == sysctl.wanted ? "" : fmt::format("Warren sets {}", sysctl.wanted)});
+        std::string name = "net." + sysctl.path;
+        std::replace(name.begin(), name.end(), '/', '.');  // as sysctl(8) has them
+        std::string shown = found;
+        std::replace(shown.begin(), shown.end(), '\t', ' ');
+        table.add(
+            {name, shown, !sysctl.found || found == sysctl.wanted ? "" : fmt::format("Warren sets {}", sysctl.wanted)});
     }
     return table.text();
 }
