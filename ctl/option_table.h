@@ -2,7 +2,6 @@
 // refusal of what a command does not take are made.
 #pragma once
 
-#include <algorithm>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,7 +26,10 @@ struct OptionRow {
 
     [[nodiscard]] std::string_view long_name() const { return name.substr(0, name.find(',')); }
     // "w", or "".
-    [[nodiscard]] std::string_view letter() const { return name.substr(std::min(name.find(',') + 1, name.size())); }
+    [[nodiscard]] std::string_view letter() const {
+        const auto comma = name.find(',');
+        return comma == std::string_view::npos ? std::string_view() : name.substr(comma + 1);
+    }
     [[nodiscard]] bool is_general() const { return commands.empty(); }
 };
 

@@ -19,9 +19,9 @@ bool may_have_file(const Invocation& invocation, const std::string& id) {
            (errno != ENOENT && errno != ENOTDIR);
 }
 
-bool may_be_served(const Invocation& invocation, const std::string& id) {
+bool is_served(const Invocation& invocation, const std::string& id) {
     const auto snapshot = fetch_snapshot(invocation.run_dir, {id, false});
-    return snapshot ? !snapshot->customers.empty() : snapshot.error().code != ErrorCode::kNotFound;
+    return snapshot && !snapshot->customers.empty();
 }
 
 bool may_be_in_history(const Invocation& invocation, const std::string& id) {
@@ -34,7 +34,7 @@ bool may_be_in_history(const Invocation& invocation, const std::string& id) {
 }  // namespace
 
 bool is_known_customer(const Invocation& invocation, const std::string& id) {
-    return may_have_file(invocation, id) || may_be_served(invocation, id) || may_be_in_history(invocation, id);
+    return may_have_file(invocation, id) || may_be_in_history(invocation, id) || is_served(invocation, id);
 }
 
 std::string no_such_customer(const Invocation& invocation, const std::string& id) {

@@ -7,8 +7,8 @@
 
 namespace warren::ctl {
 
-// False: it has no file, vpnd does not serve it, and the newest revision of the history does not have it. What cannot
-// be asked counts as having it, so that the command says itself what it cannot reach.
+// False: it has no file, the newest revision of the history does not have it, and vpnd does not serve it, or does not
+// run. Files that this user may not read count as having it, so that the command says itself what it cannot do.
 [[nodiscard]] bool is_known_customer(const Invocation& invocation, const std::string& id);
 // "there is no customer nope: no /etc/warren/customers/nope.toml"
 [[nodiscard]] std::string no_such_customer(const Invocation& invocation, const std::string& id);

@@ -108,7 +108,7 @@ class Rotation {
     // --- the end: one key again ---
 
     int end() {
-        if (has_no_next_key()) return complain(output_, kFailed, fmt::format("{} has no next key", name_));
+        if (const Status keyed = check_next_key(); !keyed) return complain(output_, kFailed, keyed.error().what);
         if (!options_.force && may_end_tunnel()) {
             const std::string what = options_.commit ? fmt::format("{} was not seen with its next key", name_)
                                                      : fmt::format("{} still uses its next key", name_);
@@ -131,16 +131,18 @@ class Rotation {
         return apply_change(invocation_, "", output_);
     }
 
-    // As its file says. False also when that cannot be read: changing it tells why.
-    [[nodiscard]] bool has_no_next_key() const {
-        if (!customer_problem(customer_).empty()) return false;
+    // Before anything is asked, as the file says now. What keeps it from being read is told when it is changed.
+    [[nodiscard]] Status check_next_key() const {
+        if (!customer_problem(customer_).empty()) return {};
         const std::string path = customer_path(invocation_.config_dir, customer_);
         const auto file = read_state(path);
-        if (!file || !file->exists) return false;
+        if (!file || !file->exists) return {};
         std::vector<config::Diagnostic> ignored;
         const auto parsed = config::parse_customer(path, customer_, file->text, ignored);
         const auto tunnel = tunnel_of(parsed.value);
-        return tunnel && !(*tunnel)->next_public_key;
+        if (!tunnel) return tl::unexpected<Error>(tunnel.error());
+        if (!(*tunnel)->next_public_key) return fail(ErrorCode::kNotFound, fmt::format("{} has no next key", name_));
+        return {};
     }
 
     // It may know the key that goes and no other: whoever is not there now, and who can tell while vpnd is away?
