@@ -253,7 +253,7 @@ def test_show_has_everything_that_the_stack_has(town, stack):
     assert stack.ping(count=2)
     assert shown(town, stack.id)["counters"]["IpInDelivers"] >= 2
     text = run(town, "stack", "show", stack.id).stdout
-    for word in ("vpn0", "8088", "soft interrupts", "net.ipv4/ip_forward", "10.0.1.0/24"):
+    for word in ("vpn0", "8088", "soft interrupts", "net.ipv4.ip_forward", "0 65534", "10.0.1.0/24"):
         assert word in text
     listening.stop()
 

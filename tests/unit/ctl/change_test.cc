@@ -145,7 +145,8 @@ TEST_CASE("a peer that would be an error is not written, nor is anything else") 
         {"peer", "add", "nobody", "phone"},
         {"peer", "rm", "acme", "nobody"},
         {"peer", "rename", "acme", "graz", "not a name"},
-        {"profile", "acme", "nobody"},
+        {"peer", "add", "acme", "phone", "--address", "10.9.0.1"},  // in none of its networks
+        {"peer", "rotate", "acme", "graz", "--commit"},             // there is no next key
         {"customer", "add", "acme", "--address", "10.0.0.1/24"},
         {"customer", "add", "globex", "--address", "10.0.0.0/24"},
         {"customer", "suspend", "nobody"},
@@ -160,6 +161,19 @@ TEST_CASE("a peer that would be an error is not written, nor is anything else") 
     }
     CHECK(config.write({"peer", "add", "acme", "phone", "--network", "10.43.0.0/16"}).err.find("acme.toml:16:") !=
           std::string::npos);
+    CHECK(config.run({"profile", "acme", "nobody"}).status == kFailed);
+    CHECK(config.write({"peer", "add", "acme", "phone", "--address", "10.9.0.1"}).err ==
+          "vpnctl: --address: 10.9.0.1 is in no network of acme (10.0.0.0/24); what is behind the peer is for "
+          "--network\n");
+    CHECK(config.write({"peer", "rotate", "acme", "graz", "--commit"}).err == "vpnctl: graz has no next key\n");
+    CHECK(config.write({"peer", "rotate", "acme", "nobody", "--commit"}).err ==
+          "vpnctl: acme has no peer nobody of WireGuard\n");
+    for (const auto& [date, problem] : {std::pair("2020-01-01", "2020-01-01 is in the past"),
+                                        {"tomorrow", "\"tomorrow\" is no date; accepted: 2027-03-31, or"}}) {
+        const auto ran = config.write({"peer", "add", "acme", "phone", "--expires", date});
+        CHECK(ran.status == kUsage);
+        CHECK(ran.err.find(std::string("--expires: ") + problem) != std::string::npos);
+    }
     CHECK(config.write({"peer", "add", "../acme", "phone"}).status == kUsage);
     CHECK(config.write({"customer", "add", "globex"}).status == kUsage);
     CHECK(config.write({"customer", "rm", "acme"}).status == kAnswerIsNo);
@@ -319,6 +333,18 @@ TEST_CASE("an error of another customer's file is no reason to refuse a change")
     CHECK(config.write({"peer", "enable", "acme", "graz"}).status == kFailed);
 }
 
+TEST_CASE("a peer that is so already is not written again, and one without addresses is said to be") {
+    const Config config;
+    const auto enabled = config.run({"peer", "enable", "acme", "graz"});  // stackd, which is not there, is not asked
+    CHECK(enabled.status == kDone);
+    CHECK(enabled.out == "graz of acme is enabled already\n");
+    CHECK(config.text() == kAcme);
+    REQUIRE(config.write({"peer", "disable", "acme", "graz"}).status == kDone);
+    CHECK(config.run({"peer", "disable", "acme", "graz"}).out == "graz of acme is disabled already\n");
+    CHECK(config.write({"peer", "add", "acme", "phone", "--address", "none", "--public-key", kOther})
+              .err.find("acme has a new peer phone without any address") != std::string::npos);
+}
+
 TEST_CASE("a customer is added and removed") {
     const Config config;
     const auto ran = config.write({"customer", "add", "globex", "--name", "Globex \"AG\"", "--address", "10.0.0.1/24",
@@ -428,7 +454,7 @@ TEST_CASE("peer show says what the file has") {
     CHECK(ran.status == kDone);
     CHECK(ran.out.find(kKey) != std::string::npos);
     CHECK(ran.out.find("10.43.0.0/16") != std::string::npos);
-    CHECK(ran.out.find("not served now") != std::string::npos);
+    CHECK(ran.out.find("whether it is served is not known: ") != std::string::npos);
     const auto json = nlohmann::json::parse(config.run({"--json", "peer", "show", "acme", "graz"}).out);
     CHECK(json["allowed_ips"][0] == "10.43.0.0/16");
     CHECK(config.run({"peer", "show", "acme", "nobody"}).status == kFailed);

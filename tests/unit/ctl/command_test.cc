@@ -74,6 +74,18 @@ TEST_CASE("usage errors exit with 2, say what is wrong, and print nothing to std
         {{"update", "install"}, "vpnctl: update install needs the bundle's FILE\n"},
         {{"update", "rollback", "x"}, "vpnctl: update rollback takes no FILE\n"},
         {{"completion", "tcsh"}, "vpnctl: no completion for \"tcsh\"; accepted: bash, zsh, fish\n"},
+        {{"apply", "--customer", "acme"}, "vpnctl: apply takes --only, not --customer\n"},
+        {{"rollback", "12", "--only", "acme"}, "vpnctl: rollback takes --customer, not --only\n"},
+        {{"apply", "--csv"}, "vpnctl: apply does not take --csv; see vpnctl help apply\n"},
+        {{"peer", "rotate", "acme", "graz", "--psk"},
+         "vpnctl: peer rotate does not take --psk; see vpnctl help peer\n"},
+        {{"-r", "stack", "show", "acme"}, "vpnctl: stack show does not take --recursive; see vpnctl help stack\n"},
+        {{"token", "del", "ci", "--json"}, "vpnctl: token del does not take --json; see vpnctl help token\n"},
+        {{"fleet", "join", "x", "--port", "1"}, "vpnctl: fleet join does not take --port; see vpnctl help fleet\n"},
+        {{"why", "acme", "--from", "10.0.0.1", "--to", "10.0.0.2", "--port", "99999"},
+         "vpnctl: --port: \"99999\" is no port; accepted: 1 to 65535\n"},
+        {{"check", "acme"}, "vpnctl: check takes a directory; there is none: acme\n"},
+        {{"check", __FILE__}, std::string("vpnctl: check takes a directory; there is none: ") + __FILE__ + "\n"},
         {{"help", "statsu"}, "vpnctl: there is no command \"statsu\"; did you mean \"status\"?\n"},
     };
     for (const auto& [arguments, message] : cases) {

@@ -117,6 +117,10 @@ TEST_CASE("setup asks again after a bad answer and says what is accepted") {
     CHECK(ran.err.find("from 1 to 65535") != std::string::npos);
     CHECK(ran.err.find("at least 10 characters") != std::string::npos);
     CHECK(ran.err.find("the two differ") != std::string::npos);
+    // The page's example is not WireGuard's port, and what comes next is a customer.
+    CHECK(ran.err.find("198.51.100.77:8443") != std::string::npos);
+    CHECK(ran.err.find("198.51.100.77:51820") == std::string::npos);
+    CHECK(ran.out.find("vpnctl customer add acme --address 10.0.0.1/24") != std::string::npos);
 }
 
 TEST_CASE("without a status page setup does not ask for an operator") {

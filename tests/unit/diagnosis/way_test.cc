@@ -116,6 +116,12 @@ TEST_CASE("the rule of the firewall that decides is named") {
     way = way_of(all);
     CHECK(way.rule == "default");
     CHECK(way.reason == "firewall");
+    // A rule without a text of its own has no colon behind its name.
+    all.passage.steps = {{"warren", "rules", "ping\n", true, false}, {"warren", "rules", "default\n", true, true}};
+    for (const WayPart& part : way_of(all).parts) {
+        CAPTURE(part.text);
+        CHECK_FALSE(part.text.ends_with(": "));
+    }
     all.passage.steps = {{"mine", "extra", "", true, true}};
     CHECK(way_of(all).sentence == "it is dropped: by chain extra of table mine, which is not Warren's");
 }
