@@ -9,6 +9,7 @@
 
 #include "config/customer_files.h"
 #include "config/customer_id.h"
+#include "ctl/ask/control_client.h"
 #include "ctl/commands/check.h"
 #include "ctl/commands/request.h"
 #include "ctl/commands/terminal.h"
@@ -30,11 +31,32 @@ void print_diagnostics(const std::vector<std::string>& diagnostics, Output& outp
     if (diagnostics.size() > shown) output.err << fmt::format("... and {} more\n", diagnostics.size() - shown);
 }
 
+namespace {
+
+// Why a file is not to be changed now; "": it may be. What would be written then could not come into force, and would
+// go when the files of before come back.
+std::string reason_to_wait(const Invocation& invocation) {
+    const StackdStatus stackd = request_status(invocation.run_dir, "");
+    if (!stackd.unconfirmed) return {};
+    // A directory that this stackd does not use.
+    if (invocation.change.no_apply && !check_by_stackd(invocation, "")) return {};
+    const std::uint64_t left = stackd.unconfirmed->seconds_left;
+    return fmt::format(
+        "a configuration waits for its confirmation, for {} min {} s more: `vpnctl confirm` keeps it, `vpnctl "
+        "rollback` "
+        "brings revision {} back",
+        left / 60, left % 60, stackd.unconfirmed->base);
+}
+
+}  // namespace
+
 int write_customer(const CustomerChange& change, const Invocation& invocation, Output& output) {
     if (const std::string problem = customer_problem(change.id); !problem.empty())
         return complain(output, kUsage, problem);
     const auto lock = lock_configuration(invocation.config_dir);
     if (!lock) return complain(output, kFailed, lock.error().what);
+    if (const std::string reason = reason_to_wait(invocation); !reason.empty())
+        return complain(output, kFailed, reason + "; nothing was written");
     const auto refusal = amend::change_customer(invocation.config_dir, change, check_of(invocation));
     if (!refusal) return kDone;
     print_diagnostics(refusal->diagnostics, output);
@@ -46,6 +68,8 @@ int remove_customer(const std::string& id, const std::vector<std::string>& below
     if (const std::string problem = customer_problem(id); !problem.empty()) return complain(output, kUsage, problem);
     const auto lock = lock_configuration(invocation.config_dir);
     if (!lock) return complain(output, kFailed, lock.error().what);
+    if (const std::string reason = reason_to_wait(invocation); !reason.empty())
+        return complain(output, kFailed, reason + "; nothing was removed");
     const std::string path = customer_path(invocation.config_dir, id);
     const auto before = read_state(path);
     if (!before) return complain(output, kFailed, before.error().what);
@@ -77,6 +101,8 @@ int rename_customer(const std::string& id, const std::string& to, const Invocati
             return complain(output, kUsage, problem);
     const auto lock = lock_configuration(invocation.config_dir);
     if (!lock) return complain(output, kFailed, lock.error().what);
+    if (const std::string reason = reason_to_wait(invocation); !reason.empty())
+        return complain(output, kFailed, reason + "; nothing was renamed");
     const std::string path = customer_path(invocation.config_dir, id);
     const auto before = read_state(path);
     if (!before) return complain(output, kFailed, before.error().what);

@@ -424,6 +424,63 @@ TEST_CASE("without stackd a change is written, and that it is not applied is sai
     CHECK(config.text() != kAcme);
 }
 
+TEST_CASE("while a configuration waits for its confirmation no file is changed") {
+    const Config config;
+    std::string waits = "unconfirmed 7 125";
+    std::string directory = config.directory;
+    int applies = 0;  // by the daemon's thread
+    const samples::FakeDaemon stackd("control.sock", [&](ipc::Channel& channel) {
+        std::vector<std::uint8_t> space(1024);
+        const auto received = channel.receive(space);
+        const auto message = ipc::decode_control(Bytes(space).first(received ? received->size : 0));
+        if (!message) return;
+        const auto fact = [&channel](const std::string& text) {
+            samples::send(channel, ipc::ControlMessage(ipc::ControlText{ipc::ControlText::Kind::kFact, "", text}));
+        };
+        const ipc::ControlVerb verb = std::get<ipc::ControlRequest>(*message).verb;
+        if (verb == ipc::ControlVerb::kStatus && !waits.empty()) fact(waits);
+        if (verb == ipc::ControlVerb::kCheck) fact("directory " + directory);
+        if (verb == ipc::ControlVerb::kApply || verb == ipc::ControlVerb::kApplyRemoving) ++applies;
+        samples::send(channel, ipc::ControlMessage(ipc::ControlDone{}));
+    });
+    const auto run = [&](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), {"--config", config.directory, "--run-dir", stackd.run_dir()});
+        return samples::vpnctl(arguments);
+    };
+    const auto before = config.all();
+    for (std::vector<std::string> arguments :
+         std::vector<std::vector<std::string>>{{"peer", "add", "acme", "linz"},
+                                               {"peer", "disable", "acme", "graz"},
+                                               {"peer", "rm", "acme", "graz"},
+                                               {"customer", "suspend", "acme"},
+                                               {"customer", "add", "solo", "--address", "10.0.0.1/24"},
+                                               {"customer", "rename", "acme", "apex"},
+                                               {"customer", "rm", "acme", "--remove"}}) {
+        CAPTURE(arguments[1]);
+        for (const bool applies_too : {true, false}) {
+            if (!applies_too) arguments.emplace_back("--no-apply");
+            const auto ran = run(arguments);
+            CHECK(ran.status == kFailed);
+            CHECK(ran.out.empty());  // no key of a peer that is not there
+            CHECK(ran.err.find("waits for its confirmation, for 2 min 5 s more: `vpnctl confirm` keeps it, `vpnctl "
+                               "rollback` brings revision 7 back; nothing was ") != std::string::npos);
+        }
+    }
+    CHECK(config.all() == before);
+    CHECK(applies == 0);
+    // A directory that stackd does not use can be written, not applied.
+    const Config other;
+    directory = other.directory;
+    CHECK(run({"peer", "disable", "acme", "graz"}).status == kFailed);
+    CHECK(config.all() == before);
+    CHECK(run({"peer", "disable", "acme", "graz", "--no-apply"}).status == kDone);
+    CHECK(config.all() != before);
+    waits.clear();
+    directory = config.directory;
+    CHECK(run({"peer", "enable", "acme", "graz"}).status == kDone);
+    CHECK(applies == 1);
+}
+
 TEST_CASE("profile makes a client's configuration again, with its own key only") {
     const Config config;
     config.put("key", kOther + "\n");
