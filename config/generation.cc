@@ -100,7 +100,8 @@ bool keep_excess(std::vector<Candidate>& candidates, bool is_start, std::vector<
     std::vector<Candidate*> origins;
     for (Candidate& candidate : candidates) {
         if (candidate.next() == nullptr) continue;
-        members.push_back({candidate.next(), candidate.is_older()});
+        members.push_back({candidate.next(), candidate.is_older(),
+                           candidate.before == nullptr ? nullptr : &candidate.before->customer});
         origins.push_back(&candidate);
     }
     bool found = false;

@@ -228,6 +228,11 @@ class Loading {
         return true;
     }
 
+    [[nodiscard]] const Customer* before_of(const std::string& id) const {
+        const auto* const accepted = options_.previous == nullptr ? nullptr : options_.previous->find(id);
+        return accepted == nullptr ? nullptr : &accepted->customer;
+    }
+
     // What it says is in force, whether its file was written again or its secrets are others.
     [[nodiscard]] bool is_in_force(const Entry& entry) const {
         if (entry.unchanged != nullptr) return true;
@@ -248,7 +253,8 @@ class Loading {
             }
         }
         std::vector<ResellerMember> members;
-        for (const Entry& entry : entries_) members.push_back({&entry.value(), is_in_force(entry)});
+        for (const Entry& entry : entries_)
+            members.push_back({&entry.value(), is_in_force(entry), before_of(entry.id)});
         for (const Excess& excess : find_excess(members)) clashing.insert(excess.member);
         for (const std::size_t place : clashing) {
             if (entries_[place].unchanged == nullptr) continue;
@@ -310,7 +316,8 @@ class Loading {
                 invalid.insert(entry.id);
                 continue;
             }
-            members.push_back({own == nullptr ? &entry.unchanged->customer : &own->value, older.contains(entry.id)});
+            members.push_back({own == nullptr ? &entry.unchanged->customer : &own->value, older.contains(entry.id),
+                               before_of(entry.id)});
             origins.push_back(own);
         }
         for (const Excess& excess : find_excess(members)) {

@@ -18,6 +18,8 @@ void check_reseller(const Parsed<Customer>& customer, std::vector<Diagnostic>& o
 struct ResellerMember {
     const Customer* customer = nullptr;
     bool is_older = false;  // it was there before those that are not, and counts first
+    // What it has in force under this id, if it is there and changes: that counts before what others get.
+    const Customer* before = nullptr;
 };
 // A customer that its reseller may not have beside those that count before it.
 struct Excess {

@@ -144,6 +144,74 @@ TEST_CASE("a reseller whose file has errors stays as it was, and its customers d
     CHECK(messages(third.diagnostics).find("its reseller globex is not served") != std::string::npos);
 }
 
+TEST_CASE("below a cap that is exceeded a customer may have less or as much, and not more") {
+    const Directory place;
+    const auto peers = [](std::uint8_t first, std::uint8_t second) {
+        std::string out;
+        if (first != 0) out += peer_text("p", first);
+        if (second != 0) out += peer_text("q", second, "allowed_ips = [\"10.44.0.0/16\"]\n");
+        return customer_text(out);
+    };
+    place.put("acme", kReseller);
+    place.put("acme.m", peers(1, 2));
+    place.put("acme.n", peers(3, 4));
+    const auto first = place.next();
+    REQUIRE(first.diagnostics.empty());
+    place.put("acme", customer_text("[reseller]\nmax_customers = 1\nmax_peers = 3\n"));
+    auto now = place.next(first.next);
+    CHECK(ids(now.next) == "acme acme.m acme.n");
+    // Less.
+    place.put("acme.n", peers(3, 0));
+    now = place.next(now.next);
+    CHECK(now.next.find("acme.n")->customer.peers.size() == 1);
+    // As much.
+    place.put("acme.m", peers(1, 5));
+    now = place.next(now.next);
+    CHECK(now.next.find("acme.m")->customer.peers.size() == 2);
+    // More.
+    place.put("acme.n", peers(3, 6));
+    now = place.next(now.next);
+    CHECK(now.next.find("acme.n")->customer.peers.size() == 1);
+    CHECK(messages(now.diagnostics).find("2 enabled peers and connections, with the 2 of other") != std::string::npos);
+    // One changes places with another one's device in one step: the one that takes it is not held to what it had.
+    place.put("acme.m", peers(1, 0));
+    now = place.next(now.next);
+    CHECK(now.next.find("acme.n")->customer.peers.size() == 2);
+    // A new one.
+    place.put("acme.o", customer_text(""));
+    now = place.next(now.next);
+    CHECK(ids(now.next) == "acme acme.m acme.n");
+    CHECK(messages(now.diagnostics).find("max_customers") != std::string::npos);
+}
+
+TEST_CASE("below a cap of rates that is exceeded a rate may be lowered, and not raised") {
+    const Directory place;
+    place.put("acme", kReseller);
+    place.put("acme.m", with_traffic("rate_up = \"60 Mbit/s\"\n"));
+    place.put("acme.n", with_traffic("rate_up = \"60 Mbit/s\"\n"));
+    place.put("acme.o", customer_text(""));
+    auto now = place.next();
+    REQUIRE(now.diagnostics.empty());
+    place.put("acme", customer_text("[reseller]\nrate_up = \"50 Mbit/s\"\n"));
+    now = place.next(now.next);
+    const auto rate_of = [&](const char* id) { return now.next.find(id)->customer.traffic.limits.rate_up; };
+    const auto before = rate_of("acme.n");
+    place.put("acme.n", with_traffic("rate_up = \"55 Mbit/s\"\n"));
+    now = place.next(now.next);
+    REQUIRE(rate_of("acme.n"));
+    CHECK(*rate_of("acme.n") < *before);
+    const auto lowered = rate_of("acme.n");
+    for (const char* text : {"rate_up = \"56 Mbit/s\"\n", "share = 2\n"}) {  // no rate has no end
+        place.put("acme.n", with_traffic(text));
+        now = place.next(now.next);
+        CHECK(rate_of("acme.n") == lowered);
+    }
+    // Without one as before.
+    place.put("acme.o", customer_text("description = \"x\"\n"));
+    now = place.next(now.next);
+    CHECK(now.next.find("acme.o")->customer.description == "x");
+}
+
 TEST_CASE("caps count customers, peers and rates at every level, and the newest exceed them") {
     const Directory place;
     place.put("acme", customer_text("[reseller]\nmax_customers = 2\nmax_peers = 2\n"));
