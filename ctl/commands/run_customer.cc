@@ -120,10 +120,7 @@ int remove(const Invocation& invocation, const std::string& id, Output& output) 
 int rename(const Invocation& invocation, const std::string& id, Output& output) {
     const std::string& to = invocation.arguments[2];
     if (const int status = rename_customer(id, to, invocation, output); status != kDone) return status;
-    // A reseller may have no peers, and is then not known again by them: its own stack is made anew.
-    const auto below = customers_of_reseller(invocation.config_dir, to);
-    const bool is_reseller = below && !below->empty();
-    return apply_change(invocation, is_reseller ? id : "", output);
+    return apply_change(invocation, "", output);
 }
 
 int set_state(const Invocation& invocation, const std::string& id, const std::string& state, Output& output) {

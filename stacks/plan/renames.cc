@@ -54,6 +54,11 @@ Peers peers_of(const config::Customer& customer) {
     return out;
 }
 
+// What has no peers is known by its file, word for word.
+bool same_file(const config::AcceptedCustomer& one, const config::AcceptedCustomer& other) {
+    return !one.text.empty() && one.text == other.text;
+}
+
 bool same_tunnels(const config::AcceptedCustomer& one, const config::AcceptedCustomer& other) {
     return &one == &other || (peers_of(one.customer) == peers_of(other.customer) && same_listeners(one, other));
 }
@@ -66,7 +71,7 @@ ByPeers strangers(const config::Generation& generation, const config::Generation
     for (const auto& accepted : generation.customers) {
         const config::AcceptedCustomer* const namesake = other.find(accepted->customer.id);
         Peers peers = peers_of(accepted->customer);
-        if (peers.empty() || (namesake != nullptr && same_tunnels(*accepted, *namesake))) continue;
+        if (namesake != nullptr && (peers.empty() || same_tunnels(*accepted, *namesake))) continue;
         out[std::move(peers)].push_back(accepted.get());
     }
     return out;
@@ -85,7 +90,7 @@ std::vector<Rename> find_renames(const config::Generation& before, const config:
         if (found == old.end()) continue;
         for (const auto* const customer : customers) {
             for (const auto* const former : found->second) {
-                if (!same_listeners(*former, *customer)) continue;
+                if (!same_listeners(*former, *customer) || (peers.empty() && !same_file(*former, *customer))) continue;
                 renames.push_back({former->customer.id, customer->customer.id});
                 ++left[former->customer.id];
                 ++come[customer->customer.id];

@@ -18,6 +18,7 @@ struct Draft {
     std::string keys;        // a letter for each peer
     std::uint16_t port = 0;  // of its own listener; 0: the appliance's
     char key = 'k';          // of that
+    std::string text{};      // its file
 };
 
 config::Generation generation(std::vector<Draft> drafts) {
@@ -26,6 +27,7 @@ config::Generation generation(std::vector<Draft> drafts) {
     for (const Draft& draft : drafts) {
         config::AcceptedCustomer accepted;
         accepted.customer.id = draft.id;
+        accepted.text = draft.text;
         for (const char key : draft.keys) {
             config::WireguardTunnel tunnel;
             tunnel.public_key.bytes.fill(static_cast<std::uint8_t>(key));
@@ -68,6 +70,19 @@ TEST_CASE("other peers, fewer, more or none, or another listener, are another cu
     CHECK(found({{"acme", "AB", 5000}}, {{"initech", "AB", 5000, 'x'}}).empty());
     CHECK(found({{"acme", "AB", 5000}}, {{"initech", "AB"}}).empty());
     CHECK(found({{"acme", "AB"}}, {{"initech", "AB", 5000}}).empty());
+}
+
+TEST_CASE("a customer without peers is the same one under another name when its file has the same text") {
+    const auto bare = [](const std::string& id, const std::string& text) { return Draft{id, "", 0, 'k', text}; };
+    CHECK(found({bare("solo", "x"), bare("other", "y")}, {bare("duo", "x"), bare("other", "y")}) == "solo>duo ");
+    CHECK(found({bare("solo", "x")}, {bare("duo", "y")}).empty());
+    CHECK(found({bare("solo", "")}, {bare("duo", "")}).empty());  // not known
+    // A copy, two that are alike, and one that got peers meanwhile.
+    CHECK(found({bare("solo", "x")}, {bare("solo", "y"), bare("duo", "x")}).empty());
+    CHECK(found({bare("solo", "x"), bare("other", "x")}, {bare("duo", "x")}).empty());
+    CHECK(found({bare("solo", "x")}, {bare("duo", "x"), bare("trio", "x")}).empty());
+    CHECK(found({bare("solo", "x")}, {{"duo", "A", 0, 'k', "x"}}).empty());
+    CHECK(found({{"solo", "", 5000, 'k', "x"}}, {{"duo", "", 5000, 'x', "x"}}).empty());
 }
 
 TEST_CASE("a name that stays, or that another customer keeps, is no rename") {
