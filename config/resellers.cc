@@ -146,6 +146,12 @@ std::optional<Excess> count_in(const Customer& customer, const Customer* before,
     return std::nullopt;
 }
 
+void add_to_resellers(const Customer& customer, Tallies& tallies) {
+    for (const std::string& reseller : resellers_of(customer.id)) {
+        if (const auto tally = tallies.find(reseller); tally != tallies.end()) add(use_of(customer), tally->second);
+    }
+}
+
 }  // namespace
 
 void check_reseller(const Parsed<Customer>& parsed, std::vector<Diagnostic>& out) {
@@ -185,6 +191,11 @@ std::vector<Excess> find_excess(std::span<const ResellerMember> members) {
             if (!excess) continue;
             excess->member = i;
             out.push_back(std::move(*excess));
+        }
+        if (turn != 0) continue;
+        // Those that did not change stay although they are in excess: others do not get what they have.
+        for (const Excess& excess : out) {
+            if (!excess.has_no_reseller) add_to_resellers(*members[excess.member].customer, tallies);
         }
     }
     return out;

@@ -28,7 +28,7 @@ struct Excess {
     std::string what;
     bool has_no_reseller = false;  // else it is more than a cap of [reseller]
 };
-// `members` must be sorted by id; what is in excess counts for nothing.
+// `members` must be sorted by id; what is in excess counts for nothing, unless it is older.
 [[nodiscard]] std::vector<Excess> find_excess(std::span<const ResellerMember> members);
 
 // Customer::above among these customers, which are sorted by id.

@@ -207,9 +207,9 @@ TEST_CASE("below a cap of rates that is exceeded a rate may be lowered, and not 
         CHECK(rate_of("acme.n") == lowered);
     }
     // Without one as before.
-    place.put("acme.o", customer_text("description = \"x\"\n"));
+    place.put("acme.o", with_traffic("share = 2\n"));
     now = place.next(now.next);
-    CHECK(now.next.find("acme.o")->customer.description == "x");
+    CHECK(now.next.find("acme.o")->text == with_traffic("share = 2\n"));
 }
 
 TEST_CASE("caps count customers, peers and rates at every level, and the newest exceed them") {
