@@ -17,6 +17,7 @@
 #include "ctl/ask/control_client.h"
 #include "ctl/commands/terminal.h"
 #include "ctl/files/files.h"
+#include "ctl/files/reseller_files.h"
 #include "ctl/runners.h"
 
 namespace warren::ctl {
@@ -75,6 +76,9 @@ Status check_customers(const Invocation& invocation, const access::Grant& grant)
         if (::access(file.c_str(), F_OK) != 0)
             return fail(ErrorCode::kNotFound,
                         fmt::format("there is no customer \"{}\": {}", id, fail_errno(file, errno).value().what));
+        if (grant.role == access::Role::kReseller && !reseller_use(invocation.config_dir, id))
+            return fail(ErrorCode::kInvalid, fmt::format("{} is no reseller: {} has no [reseller]", id,
+                                                         config::customer_file(id)));
     }
     return {};
 }

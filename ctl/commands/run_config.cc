@@ -5,8 +5,12 @@
 #include <filesystem>
 #include <ostream>
 #include <set>
+#include <string>
+#include <string_view>
 #include <system_error>
+#include <vector>
 
+#include "access/users.h"
 #include "base/kernel_names.h"
 #include "config/customer_files.h"
 #include "config/customer_id.h"
@@ -15,6 +19,8 @@
 #include "config/values.h"
 #include "ctl/ask/snapshot_client.h"
 #include "ctl/commands/check.h"
+#include "ctl/files/files.h"
+#include "ctl/files/reseller_files.h"
 #include "ctl/runners.h"
 #include "ctl/show/json_views.h"
 #include "ctl/show/listeners.h"
@@ -59,15 +65,43 @@ std::string describe_removals(const std::string& run_dir, const std::string& dir
         const std::string name = it->path().filename().string();
         if (name.starts_with(prefix)) gone.insert(name.substr(prefix.size()));
     }
+    // Who has no stack while it is parked or suspended is known to vpnd.
+    if (const auto snapshot = fetch_snapshot(run_dir, {"", false}))
+        for (const CustomerStatus& each : snapshot->customers) gone.insert(each.customer.settings.id);
     const config::CustomerFiles files = config::list_customer_files(directory);
     if (!files.complete) return {};
     for (const std::string& id : config::with_resellers(files.ids)) gone.erase(id);
     if (gone.empty()) return {};
     return fmt::format(
-        "{} customer{} with a stack on this machine ha{} no file: {}; `vpnctl apply --remove` removes {}, unless {} "
+        "{} customer{} on this machine ha{} no file that is used: {}; `vpnctl apply --remove` removes {}, unless {} "
         "renamed (vpnctl diff)",
         gone.size(), gone.size() == 1 ? "" : "s", gone.size() == 1 ? "s" : "ve", fmt::join(gone, ", "),
         gone.size() == 1 ? "it" : "them", gone.size() == 1 ? "it was" : "they were");
+}
+
+// Users and tokens that are for a customer without a file, or for a reseller that is none: they see nothing of it.
+std::vector<std::string> lost_grants(const std::string& directory) {
+    std::vector<std::string> out;
+    const auto text = read_text(directory + "/users.toml");
+    if (!text || text->empty()) return out;
+    const auto users = access::parse_users(*text);
+    if (!users) return out;
+    const auto look_at = [&](std::string_view what, const std::string& name, const access::Grant& grant) {
+        for (const std::string& id : grant.customers) {
+            const std::string file = config::customer_file(id);
+            std::error_code error;
+            if (!std::filesystem::exists(fmt::format("{}/{}", directory, file), error)) {
+                out.push_back(fmt::format("{}/users.toml: warning: {} {} is for {}, which has no file {}", directory,
+                                          what, name, id, file));
+            } else if (grant.role == access::Role::kReseller && !reseller_use(directory, id)) {
+                out.push_back(fmt::format("{}/users.toml: warning: {} {} is for the reseller {}: {} has no [reseller]",
+                                          directory, what, name, id, file));
+            }
+        }
+    };
+    for (const access::User& each : users->users) look_at("user", each.name, each.grant);
+    for (const access::Token& each : users->tokens) look_at("token", each.name, each.grant);
+    return out;
 }
 
 // For people: what is on standard output is for a firewall's script.
@@ -83,11 +117,13 @@ std::string previous_key_text(const Listening& listener, const PreviousKeyUsers&
 
 namespace {
 
+// `is_stackds`: the directory is the one that stackd uses; what it serves is compared with no other.
 int print_check(const Invocation& invocation, const std::string& directory, const CheckedByStackd& checked,
-                Output& output) {
+                bool is_stackds, Output& output) {
     for (const std::string& diagnostic : checked.diagnostics) output.out << diagnostic << '\n';
     output.out << sum_text(directory, checked.customers, checked.errors, checked.diagnostics.size()) << '\n';
-    if (directory == invocation.config_dir) {
+    for (const std::string& each : lost_grants(directory)) output.out << each << '\n';
+    if (is_stackds) {
         if (const std::string gone = describe_removals(invocation.run_dir, directory); !gone.empty())
             output.out << gone << '\n';
     }
@@ -100,7 +136,7 @@ int run_check(const Invocation& invocation, Output& output) {
     const std::string directory = invocation.arguments.empty() ? invocation.config_dir : invocation.arguments[0];
     if (directory == invocation.config_dir && !invocation.json) {
         if (const auto by_stackd = check_by_stackd(invocation))
-            return print_check(invocation, directory, *by_stackd, output);
+            return print_check(invocation, directory, *by_stackd, true, output);
     }
     const config::Loaded loaded = config::load(directory, {.secrets_may_be_absent = true, .checks_certificates = true});
     const bool valid = loaded.appliance_valid && !config::has_errors(loaded.diagnostics);
@@ -113,7 +149,7 @@ int run_check(const Invocation& invocation, Output& output) {
         checked.diagnostics.push_back(config::format(diagnostic));
         checked.errors += diagnostic.severity == config::Severity::kError ? 1U : 0U;
     }
-    return print_check(invocation, directory, checked, output);
+    return print_check(invocation, directory, checked, false, output);
 }
 
 int run_listeners(const Invocation& invocation, Output& output) {

@@ -12,6 +12,7 @@
 #include "ctl/commands/change.h"
 #include "ctl/commands/stack_programs.h"
 #include "ctl/files/customer_file.h"
+#include "ctl/files/reseller_files.h"
 #include "ctl/runners.h"
 
 namespace warren::ctl {
@@ -130,6 +131,9 @@ int set_state(const Invocation& invocation, const std::string& id, const std::st
         return config::edit(text, config::SetKey{{""}, "state", config::toml_string(state)});
     };
     if (const int status = write_customer(change, invocation, output); status != kDone) return status;
+    if (const std::string above = suspended_reseller(invocation.config_dir, id); state == "active" && !above.empty())
+        output.err << fmt::format("vpnctl: {} stays suspended, as its reseller {} is; vpnctl customer resume {}\n", id,
+                                  above, above);
     return apply_change(invocation, "", output);
 }
 

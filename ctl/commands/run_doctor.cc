@@ -20,6 +20,7 @@
 #include "ctl/commands/complaints.h"
 #include "ctl/diagnosis/finding.h"
 #include "ctl/files/customer_file.h"
+#include "ctl/files/reseller_files.h"
 #include "ctl/runners.h"
 #include "ctl/show/findings.h"
 #include "ctl/show/firewall.h"
@@ -256,6 +257,7 @@ Result<std::vector<diagnosis::Finding>> examine(const Invocation& invocation, Cu
     facts.customer = after->customers[0].customer;
     facts.peers = after->customers[0].peers;
     facts.refused = after->header.refused;
+    if (facts.customer.settings.suspended) facts.suspended_by = suspended_reseller(invocation.config_dir, id);
     // A parked customer is well without a stack, one whose stack could not be made is not.
     if (facts.customer.activity.is_parked)
         facts.stack_problem = stack_problem_of(request_status(invocation.run_dir, id), id);

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <ostream>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,6 +17,7 @@
 #include "ctl/commands/complaints.h"
 #include "ctl/commands/page_findings.h"
 #include "ctl/files/customer_file.h"
+#include "ctl/files/reseller_files.h"
 #include "ctl/runners.h"
 #include "ctl/show/firewall.h"
 #include "ctl/show/json_views.h"
@@ -79,6 +83,28 @@ std::vector<health::Finding> findings_of(const StackdStatus& stackd, const Resul
              {}});
     }
     return health::findings_of(situation);
+}
+
+// Of the customer that was asked about; nothing: of none, or of one that is no reseller.
+std::optional<ResellerUse> use_of(const Invocation& invocation, const std::string& customer) {
+    return config::is_customer_id(customer) ? reseller_use(invocation.config_dir, customer) : std::nullopt;
+}
+
+// What it is as a reseller, and which reseller suspends it.
+std::string reseller_text(const Invocation& invocation, const ipc::CustomerSnapshot& customer) {
+    const std::string& id = customer.settings.id;
+    std::string out;
+    if (const auto use = use_of(invocation, id)) {
+        const auto of = [](std::size_t used, const std::optional<std::uint32_t>& cap) {
+            return cap ? fmt::format("{} of {}", used, *cap) : fmt::format("{}", used);
+        };
+        out += fmt::format("reseller    customers {}, peers {}, share {}\n", of(use->customers, use->caps.max_customers),
+                           of(use->peers, use->caps.max_peers), use->caps.share);
+    }
+    if (!customer.settings.suspended || !config::is_customer_id(id)) return out;
+    if (const std::string above = suspended_reseller(invocation.config_dir, id); !above.empty())
+        out += fmt::format("suspended   its reseller {} is suspended; vpnctl customer resume {}\n", above, above);
+    return out;
 }
 
 // What its file says for people, where this user can read it: vpnd does not know it.
@@ -166,13 +192,15 @@ int run_status(const Invocation& invocation, Output& output) {
         return is_known && !invocation.json ? status : complain_of(snapshot.error(), customer, output);
     }
     if (invocation.json) {
-        output.out << status_json(*snapshot, stackd, findings);
+        output.out << status_json(*snapshot, stackd, findings,
+                                  use_of(invocation, customer));
         return status;
     }
     const auto firewall = customer.empty() ? Result<ShownFirewall>() : firewall_of(customer);
     const WallTime now = read_wall_clock();
     output.out << health_text(stackd, findings) << offline_text(*snapshot) << expiry_text(*snapshot, now)
                << (firewall ? connections_line(*firewall) : std::string()) << programs_line(customer)
+               << (customer.empty() ? std::string() : reseller_text(invocation, snapshot->customers[0].customer))
                << (customer.empty() ? status_text(*snapshot)
                                     : customer_text(snapshot->customers[0], disabled_peers_of(stackd, customer)) +
                                           descriptions_text(invocation, customer));

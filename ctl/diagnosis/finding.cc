@@ -141,6 +141,12 @@ std::vector<Finding> findings_of(const Facts& facts) {
     std::vector<Finding> out;
     const std::string& id = facts.customer.settings.id;
     if (facts.customer.settings.suspended) {
+        if (const std::string& reseller = facts.suspended_by; !reseller.empty()) {
+            out.push_back({Kind::kSuspended, id, "", fmt::format("Customer {} is suspended: it has no tunnels.", id),
+                           fmt::format("its reseller {} is suspended", reseller),
+                           fmt::format("vpnctl customer resume {}", reseller)});
+            return out;
+        }
         out.push_back({Kind::kSuspended, id, "", fmt::format("Customer {} is suspended: it has no tunnels.", id),
                        "state = \"suspended\" in its file", fmt::format("vpnctl customer resume {}", id)});
         return out;

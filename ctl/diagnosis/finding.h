@@ -94,6 +94,7 @@ struct Facts {
     std::vector<ipc::RefusedSender> refused;           // at the appliance's listeners, and at the customer's
     std::vector<Hits> firewall;
     std::vector<Connection> connections;
+    std::string suspended_by = {};   // a reseller above it that is suspended; "": its own file suspends it, or nothing
     std::string stack_problem = {};  // of a customer without a stack: why stackd could not make it; "": it is parked
     std::string peer = {};           // the one that was asked about, or a connection; "": all
 };

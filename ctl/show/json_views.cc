@@ -152,7 +152,7 @@ Json diagnostic_of(const config::Diagnostic& diagnostic) {
 }  // namespace
 
 std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd,
-                        const std::vector<health::Finding>& findings) {
+                        const std::vector<health::Finding>& findings, const std::optional<ResellerUse>& use) {
     Json out;
     out["appliance"] = snapshot.header.appliance;
     out["version"] = snapshot.header.version;
@@ -218,6 +218,13 @@ std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd,
         entry["rate_up"] = rate_of(customer.settings.rate_up);
         entry["rate_down"] = rate_of(customer.settings.rate_down);
         entry["share"] = customer.settings.share;
+        if (use) {
+            entry["reseller"] = {{"customers", use->customers},
+                                 {"max_customers", use->caps.max_customers ? Json(*use->caps.max_customers) : Json()},
+                                 {"peers", use->peers},
+                                 {"max_peers", use->caps.max_peers ? Json(*use->caps.max_peers) : Json()},
+                                 {"share", use->caps.share}};
+        }
         entry["test_link"] = test_link_of(customer.settings);
         add_quota(entry, {0, 0, customer.settings.quota, customer.settings.after_quota}, customer.activity.month);
         entry["drops"] = drops_of(customer.activity.drops);

@@ -1,6 +1,7 @@
 // Everything that `--json` prints: one document each, with the keys of the manual. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "config/schema.h"
 #include "ctl/ask/control_client.h"
 #include "ctl/ask/snapshot_client.h"
+#include "ctl/files/reseller_files.h"
 #include "ctl/show/listeners.h"
 #include "ctl/show/routes.h"
 #include "health/health.h"
@@ -16,8 +18,10 @@
 
 namespace warren::ctl {
 
+// `use`: of the one customer that the snapshot has, where it is a reseller.
 [[nodiscard]] std::string status_json(const Snapshot& snapshot, const StackdStatus& stackd,
-                                      const std::vector<health::Finding>& findings);
+                                      const std::vector<health::Finding>& findings,
+                                      const std::optional<ResellerUse>& use = std::nullopt);
 [[nodiscard]] std::string customers_json(const Snapshot& snapshot);
 [[nodiscard]] std::string peers_json(const Snapshot& snapshot);
 [[nodiscard]] std::string counters_json(const Snapshot& snapshot);

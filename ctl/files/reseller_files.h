@@ -1,0 +1,25 @@
+// What the files of a configuration say of resellers, for whoever looks at a customer of one. Files that cannot be read
+// say nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "config/customer.h"
+
+namespace warren::ctl {
+
+// The outermost reseller above the customer that its own file suspends; "": there is none.
+[[nodiscard]] std::string suspended_reseller(const std::string& directory, const std::string& customer);
+
+struct ResellerUse {
+    config::Reseller caps;
+    std::size_t customers = 0;  // below it, at every level
+    std::size_t peers = 0;      // enabled peers and connections of those
+};
+// Nothing: it is no reseller.
+[[nodiscard]] std::optional<ResellerUse> reseller_use(const std::string& directory, const std::string& id);
+
+}  // namespace warren::ctl
