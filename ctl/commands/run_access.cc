@@ -15,9 +15,9 @@
 #include "base/fd.h"
 #include "config/customer_id.h"
 #include "ctl/ask/control_client.h"
+#include "ctl/commands/reseller_files.h"
 #include "ctl/commands/terminal.h"
 #include "ctl/files/files.h"
-#include "ctl/files/reseller_files.h"
 #include "ctl/runners.h"
 
 namespace warren::ctl {
@@ -77,8 +77,8 @@ Status check_customers(const Invocation& invocation, const access::Grant& grant)
             return fail(ErrorCode::kNotFound,
                         fmt::format("there is no customer \"{}\": {}", id, fail_errno(file, errno).value().what));
         if (grant.role == access::Role::kReseller && !reseller_use(invocation.config_dir, id))
-            return fail(ErrorCode::kInvalid, fmt::format("{} is no reseller: {} has no [reseller]", id,
-                                                         config::customer_file(id)));
+            return fail(ErrorCode::kInvalid,
+                        fmt::format("{} is no reseller: {} has no [reseller]", id, config::customer_file(id)));
     }
     return {};
 }

@@ -10,9 +10,9 @@
 #include "config/edit/edit.h"
 #include "config/parse.h"
 #include "ctl/commands/change.h"
+#include "ctl/commands/reseller_files.h"
 #include "ctl/commands/stack_programs.h"
 #include "ctl/files/customer_file.h"
-#include "ctl/files/reseller_files.h"
 #include "ctl/runners.h"
 
 namespace warren::ctl {

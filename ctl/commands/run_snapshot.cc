@@ -16,8 +16,8 @@
 #include "ctl/ask/control_client.h"
 #include "ctl/commands/complaints.h"
 #include "ctl/commands/page_findings.h"
+#include "ctl/commands/reseller_files.h"
 #include "ctl/files/customer_file.h"
-#include "ctl/files/reseller_files.h"
 #include "ctl/runners.h"
 #include "ctl/show/firewall.h"
 #include "ctl/show/json_views.h"
@@ -98,8 +98,9 @@ std::string reseller_text(const Invocation& invocation, const ipc::CustomerSnaps
         const auto of = [](std::size_t used, const std::optional<std::uint32_t>& cap) {
             return cap ? fmt::format("{} of {}", used, *cap) : fmt::format("{}", used);
         };
-        out += fmt::format("reseller    customers {}, peers {}, share {}\n", of(use->customers, use->caps.max_customers),
-                           of(use->peers, use->caps.max_peers), use->caps.share);
+        out +=
+            fmt::format("reseller    customers {}, peers {}, share {}\n", of(use->customers, use->caps.max_customers),
+                        of(use->peers, use->caps.max_peers), use->caps.share);
     }
     if (!customer.settings.suspended || !config::is_customer_id(id)) return out;
     if (const std::string above = suspended_reseller(invocation.config_dir, id); !above.empty())
@@ -192,8 +193,7 @@ int run_status(const Invocation& invocation, Output& output) {
         return is_known && !invocation.json ? status : complain_of(snapshot.error(), customer, output);
     }
     if (invocation.json) {
-        output.out << status_json(*snapshot, stackd, findings,
-                                  use_of(invocation, customer));
+        output.out << status_json(*snapshot, stackd, findings, use_of(invocation, customer));
         return status;
     }
     const auto firewall = customer.empty() ? Result<ShownFirewall>() : firewall_of(customer);

@@ -16,9 +16,9 @@
 #include "config/load.h"
 #include "crypto/x25519.h"
 #include "ctl/command.h"
+#include "ctl/commands/reseller_files.h"
 #include "ctl/files/customer_file.h"
 #include "ctl/files/files.h"
-#include "ctl/files/reseller_files.h"
 #include "samples.h"
 
 using namespace warren;
@@ -611,12 +611,13 @@ TEST_CASE("what a suspended reseller suspends is said to who resumes it, looks a
     const Config config;
     const std::string stack = "schema = 1\nname = \"R\"\n[stack]\naddresses = [\"10.0.0.1/24\"]\n";
     fs::create_directories(config.directory + "/customers/zenit");
-    const std::string reseller = "schema = 1\nname = \"R\"\nstate = \"suspended\"\n[stack]\naddresses = "
-                                 "[\"10.0.0.1/24\"]\n[reseller]\nshare = 2\nmax_customers = 3\n";
+    const std::string reseller =
+        "schema = 1\nname = \"R\"\nstate = \"suspended\"\n[stack]\naddresses = "
+        "[\"10.0.0.1/24\"]\n[reseller]\nshare = 2\nmax_customers = 3\n";
     config.put("customers/zenit.toml", reseller);
     config.put("customers/zenit/south.toml", stack);
-    CHECK(config.write({"customer", "resume", "zenit.south"}).err.find(
-              "zenit.south stays suspended, as its reseller zenit is; vpnctl customer resume zenit\n") !=
+    CHECK(config.write({"customer", "resume", "zenit.south"})
+              .err.find("zenit.south stays suspended, as its reseller zenit is; vpnctl customer resume zenit\n") !=
           std::string::npos);
     CHECK(suspended_reseller(config.directory, "zenit.south") == "zenit");
     CHECK(suspended_reseller(config.directory, "zenit") == "");
@@ -631,8 +632,9 @@ TEST_CASE("what a suspended reseller suspends is said to who resumes it, looks a
         arguments.insert(arguments.begin(), {"--config", config.directory, "--run-dir", vpnd.run_dir()});
         return samples::vpnctl(arguments).out;
     };
-    CHECK(ask({"status", "zenit.south"}).find("\nsuspended   its reseller zenit is suspended; vpnctl customer resume "
-                                              "zenit\n") != std::string::npos);
+    CHECK(ask({"status", "zenit.south"})
+              .find("\nsuspended   its reseller zenit is suspended; vpnctl customer resume "
+                    "zenit\n") != std::string::npos);
     CHECK(ask({"doctor", "zenit.south"}).find("its reseller zenit is suspended") != std::string::npos);
     snapshot.customers[0].customer.settings.id = "zenit";
     CHECK(ask({"status", "zenit"}).find("\nreseller    customers 1 of 3, peers 0, share 2\n") != std::string::npos);
@@ -645,8 +647,9 @@ TEST_CASE("what a suspended reseller suspends is said to who resumes it, looks a
 
 TEST_CASE("a login is for a reseller only where there is one, and check names those that see nothing") {
     const Config config;
-    CHECK(config.run({"token", "add", "bob", "reseller", "acme"}).err.find("acme is no reseller: customers/acme.toml "
-                                                                           "has no [reseller]") != std::string::npos);
+    CHECK(config.run({"token", "add", "bob", "reseller", "acme"})
+              .err.find("acme is no reseller: customers/acme.toml "
+                        "has no [reseller]") != std::string::npos);
     CHECK_FALSE(fs::exists(config.directory + "/users.toml"));
     config.put("customers/acme.toml", kAcme + "\n[reseller]\n");
     REQUIRE(config.run({"token", "add", "bob", "reseller", "acme"}).status == kDone);
@@ -662,8 +665,8 @@ TEST_CASE("check compares the machine with the directory of stackd only") {
     const Snapshot snapshot = samples::snapshot();
     const samples::FakeDaemon stackd("control.sock", [&](ipc::Channel& channel) {
         samples::ignore_request(channel);
-        samples::send(channel, ipc::ControlMessage{ipc::ControlText{ipc::ControlText::Kind::kFact, "",
-                                                                   "directory " + of_stackd}});
+        samples::send(channel, ipc::ControlMessage{
+                                   ipc::ControlText{ipc::ControlText::Kind::kFact, "", "directory " + of_stackd}});
         samples::send(channel, ipc::ControlMessage{ipc::ControlDone{kDone}});
     });
     const samples::FakeDaemon vpnd("snapshot.sock",

@@ -2,23 +2,16 @@
 // say nothing.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 
-#include "config/customer.h"
+#include "ctl/show/reseller_use.h"
 
 namespace warren::ctl {
 
 // The outermost reseller above the customer that its own file suspends; "": there is none.
 [[nodiscard]] std::string suspended_reseller(const std::string& directory, const std::string& customer);
 
-struct ResellerUse {
-    config::Reseller caps;
-    std::size_t customers = 0;  // below it, at every level
-    std::size_t peers = 0;      // enabled peers and connections of those
-};
 // Nothing: it is no reseller.
 [[nodiscard]] std::optional<ResellerUse> reseller_use(const std::string& directory, const std::string& id);
 

@@ -1,4 +1,4 @@
-#include "ctl/files/reseller_files.h"
+#include "ctl/commands/reseller_files.h"
 
 #include <algorithm>
 #include <vector>
