@@ -667,7 +667,7 @@ TEST_CASE("check compares the machine with the directory of stackd only") {
         samples::ignore_request(channel);
         samples::send(channel, ipc::ControlMessage{
                                    ipc::ControlText{ipc::ControlText::Kind::kFact, "", "directory " + of_stackd}});
-        samples::send(channel, ipc::ControlMessage{ipc::ControlDone{kDone}});
+        samples::send(channel, ipc::ControlMessage{ipc::ControlDone{kDone, 0, ""}});
     });
     const samples::FakeDaemon vpnd("snapshot.sock",
                                    [&](ipc::Channel& channel) { samples::serve_snapshot(snapshot, channel); });
