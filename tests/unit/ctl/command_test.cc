@@ -85,7 +85,8 @@ TEST_CASE("usage errors exit with 2, say what is wrong, and print nothing to std
         {{"why", "acme", "--from", "10.0.0.1", "--to", "10.0.0.2", "--port", "99999"},
          "vpnctl: --port: \"99999\" is no port; accepted: 1 to 65535\n"},
         {{"check", "acme"}, "vpnctl: check takes a directory; there is none: acme\n"},
-        {{"check", __FILE__}, std::string("vpnctl: check takes a directory; there is none: ") + __FILE__ + "\n"},
+        {{"check", kExamples + "/warren.toml"},
+         "vpnctl: check takes a directory; there is none: " + kExamples + "/warren.toml\n"},
         {{"help", "statsu"}, "vpnctl: there is no command \"statsu\"; did you mean \"status\"?\n"},
     };
     for (const auto& [arguments, message] : cases) {
