@@ -54,8 +54,8 @@ constexpr Key kSchema[] = {
             "allowed_ips, as long as it is learned: these networks and parts of them, but nothing that the file gives "
             "to another tunnel, to the handoff or to the stack, and at most 4096 of the customer. The peer is the one "
             "whose allowed_ips have the route's gateway. Neighbours may be behind tunnels then, and are told of what "
-            "is learned within these networks, unless bgp.announce is there. Absent: what is learned behind a tunnel "
-            "gets no packets.",
+            "is learned within these networks, unless bgp.announce is there. Not with stack.devices. Absent: what is "
+            "learned behind a tunnel gets no packets.",
      .example = "[\"10.60.0.0/14\"]"},
     {.document = kCustomer, .path = "bgp.neighbour", .type = Type::kTables, .max = 32,
      .doc = "A router that the stack exchanges routes with."},

@@ -126,6 +126,12 @@ class ServiceCheck {
                   "bgp.allow_network_admin is not true; BIRD needs CAP_NET_ADMIN, which reaches beyond the stack if a "
                   "neighbour takes BIRD over; accepted: allow_network_admin = true, where the neighbours are trusted "
                   "that far");
+        // A neighbour on one of them would be taken for one behind a peer, whose network is none of the file's.
+        if (!bgp.allow_learned.empty() && !customer_.stack.devices.empty())
+            error(
+                "bgp.allow_learned",
+                "bgp.allow_learned is not possible with stack.devices: which networks are behind these devices is not "
+                "in the file, so a peer could take them; accepted: one of the two");
         const bool has_id = source_.root.at("bgp.router_id") != nullptr;
         if (has_id && !bgp.router_id.is_v4())
             error("bgp.router_id", fmt::format("bgp.router_id: {} is no IPv4 address", to_string(bgp.router_id)));
