@@ -25,9 +25,11 @@ Diagnostic file_error(const std::string& file, std::string message) {
     return {Severity::kError, file, "", {1, 1, 0}, std::move(message), ""};
 }
 
-// The names in a directory, sorted; an error when it cannot be read.
-Result<std::vector<std::string>> list(const std::string& directory, int flags) {
+// The names in a directory, sorted; an error when it cannot be read. `may_be_gone`: none, if there is no such
+// directory.
+Result<std::vector<std::string>> list(const std::string& directory, int flags, bool may_be_gone) {
     UniqueFd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags));
+    if (!opened.valid() && errno == ENOENT && may_be_gone) return std::vector<std::string>();
     if (!opened.valid()) return fail_errno("cannot be read", errno);
     const std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(opened.get()), &::closedir);
     if (dir == nullptr) return fail_errno("cannot be read", errno);
@@ -53,7 +55,7 @@ class Listing {
 
     // `prefix`: of the ids, "acme."; "" at the top.
     void add(const std::string& directory, const std::string& prefix, std::size_t level) {
-        const auto names = list(directory, level == 1 ? 0 : O_NOFOLLOW);
+        const auto names = list(directory, level == 1 ? 0 : O_NOFOLLOW, level > 1);
         if (!names) return miss(directory, names.error().what);
         for (const std::string& name : *names) {
             if (name.starts_with('.')) continue;  // an editor's leftovers
