@@ -30,7 +30,7 @@ std::string number_of(Family family) {
 }
 
 // The networks of the stack, the handoff and the tunnels, and those of static routes. A default route is none: what is
-// learned may be more specific than that.
+// learned may be more specific than that, but for the neighbours themselves that are reached by it.
 std::set<Prefix> own_networks(const config::Customer& customer, const config::TunnelNetworks& tunnels) {
     std::set<Prefix> out;
     const auto add = [&out](const Prefix& network) {
@@ -42,6 +42,11 @@ std::set<Prefix> own_networks(const config::Customer& customer, const config::Tu
     }
     for (const config::StaticRoute& each : customer.stack.routes) add(each.to);
     for (const auto& [network, where] : tunnels.all()) add(network);
+    for (const config::BgpNeighbour& each : customer.bgp->neighbours) {
+        const bool is_in_one = std::any_of(out.begin(), out.end(),
+                                           [&each](const Prefix& network) { return network.contains(each.address); });
+        if (!is_in_one) add({each.address, static_cast<std::uint8_t>(each.address.bits())});
+    }
     return out;
 }
 

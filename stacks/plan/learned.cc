@@ -36,6 +36,7 @@ class Allowance {
         }
         for (const config::StaticRoute& each : customer.stack.routes)
             own_.emplace_back(each.to.network(), "stack.route");
+        for (const config::BgpNeighbour& each : customer.bgp->neighbours) neighbours_.push_back(found(each.address));
     }
 
     // As vpnd counts them.
@@ -75,6 +76,12 @@ class Allowance {
             }
             return std::nullopt;
         }
+        for (const Neighbour& each : neighbours_) {
+            // From there its packets would go to this peer, and it would be this peer's router that answers.
+            if (each.list == at || route.to.length <= each.length || !route.to.contains(each.address)) continue;
+            reason = "it would take the neighbour " + to_string(each.address) + " from where the file has it";
+            return std::nullopt;
+        }
         for (const config::NatMap& map : config::maps_of(customer_, *peers_[at])) {
             if (!overlap(map.real, route.to)) continue;
             reason = "nat.map translates " + to_string(map.real) + " of this peer";
@@ -87,8 +94,29 @@ class Allowance {
     [[nodiscard]] std::size_t networks_of(std::size_t at) const { return tunnels_.lists()[at].networks.size(); }
 
   private:
+    // Of BGP, by the longest match in the file.
+    struct Neighbour {
+        IpAddress address;
+        unsigned length = 0;
+        std::optional<std::size_t> list;  // of a peer or a connection
+    };
+    [[nodiscard]] Neighbour found(const IpAddress& address) const {
+        Neighbour out{address, 0, std::nullopt};
+        if (const auto* const given = tunnels_.covering({address, static_cast<std::uint8_t>(address.bits())})) {
+            out.length = given->first.length;
+            out.list = given->second.list;
+        }
+        for (const auto& [own, key] : own_) {
+            if (own.length < out.length || !own.contains(address)) continue;
+            out.length = own.length;
+            if (key != "stack.addresses") out.list.reset();
+        }
+        return out;
+    }
+
     const config::Customer& customer_;
     config::TunnelNetworks tunnels_;
+    std::vector<Neighbour> neighbours_;
     std::vector<const config::Peer*> peers_;  // enabled, as the first lists of tunnels_
     std::vector<std::pair<Prefix, std::string_view>> own_;
 };

@@ -112,6 +112,22 @@ TEST_CASE("a peer with a default route leaves room for what others learn") {
     CHECK(shown(customer, {route("0.0.0.0/0", "10.0.0.3")}).empty());
 }
 
+TEST_CASE("nobody takes another peer's router, which is reached by a default route only") {
+    config::Customer customer = two_sites();
+    customer.peers.push_back(peer("core", {"0.0.0.0/0"}));
+    customer.bgp->allow_learned = {prefix("172.16.0.0/12"), prefix("0.0.0.0/0")};
+    customer.bgp->neighbours = {{"core", ip("172.16.0.1"), 64600, {prefix("172.16.0.0/12")}, 7},
+                                {"graz", ip("10.0.0.2"), 64601, {prefix("172.16.0.0/12")}, 7}};
+    const std::string taken = " it would take the neighbour 172.16.0.1 from where the file has it\n";
+    CHECK(shown(customer, {route("172.16.0.1/32", "10.0.0.2"), route("172.16.0.0/16", "10.0.0.2"),
+                           route("172.17.0.0/16", "10.0.0.2")}) ==
+          "172.17.0.0/16 graz 10.0.0.2\n172.16.0.0/16" + taken + "172.16.0.1/32" + taken);
+    // It may announce the network that it is in itself.
+    CHECK(shown(customer, {route("172.16.0.0/16", "172.16.0.1")}) == "172.16.0.0/16 core 172.16.0.1\n");
+    // A wider one than the file's takes nothing.
+    CHECK(shown(customer, {route("10.0.0.0/8", "172.16.0.1")}) == "10.0.0.0/8 core 172.16.0.1\n");
+}
+
 TEST_CASE("a connection of IPsec keeps its networks, and learns none") {
     config::Customer customer = two_sites();
     customer.ipsec.emplace();

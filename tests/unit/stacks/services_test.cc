@@ -193,6 +193,12 @@ TEST_CASE("a neighbour behind a tunnel speaks for itself, and others are told of
 
     customer.bgp->announce.emplace();
     CHECK(bird_text(customer).find("source = RTS_BGP && net") == std::string::npos);
+
+    // One that is reached by a default route only is nobody else's.
+    CHECK(text.find("10.44.0.2/32+") != std::string::npos);
+    CHECK(text.find("10.42.0.254/32+") == std::string::npos);
+    customer.peers.back() = peer("far", {"0.0.0.0/0"});
+    CHECK(behind(bird_text(customer), "define own4 = ").find("10.44.0.2/32+") != std::string::npos);
 }
 
 TEST_CASE("a customer that is served here has its services, and no other") {
