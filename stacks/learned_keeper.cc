@@ -10,10 +10,6 @@ namespace warren::stacks {
 
 namespace {
 
-bool may_learn(const config::Customer& customer) {
-    return customer.bgp && !customer.bgp->allow_learned.empty();
-}
-
 std::string name_of_neighbour(const config::Customer& customer, const IpAddress& address) {
     for (const config::BgpNeighbour& each : customer.bgp->neighbours) {
         if (each.address == address) return each.name;
@@ -31,6 +27,11 @@ void LearnedKeeper::note(const config::Customer& customer) {
 
 void LearnedKeeper::note_all(const config::Generation& generation) {
     for (const auto& accepted : generation.customers) note(accepted->customer);
+}
+
+void LearnedKeeper::note_new(const config::Customer& customer) {
+    const auto found = customers_.find(customer.id);
+    if (found != customers_.end() && !found->second.routes.routes.empty()) note(customer);
 }
 
 Instant LearnedKeeper::next_deadline() const {
@@ -54,25 +55,30 @@ bool LearnedKeeper::read(const std::string& customer, Watched& watched) {
     return true;
 }
 
+// Little by little: one that waits for the pause to end, and changes then, gains nothing by it.
+void LearnedKeeper::calm(Watched& watched, Instant now) {
+    while (now - watched.quiet_since >= kQuiet && (watched.changes > 0 || watched.pause > kPause)) {
+        watched.quiet_since = watched.quiet_since + kQuiet;
+        watched.changes /= 2;
+        watched.pause = std::max(watched.pause / 2, kPause);
+    }
+}
+
 void LearnedKeeper::pace(Watched& watched, Instant began, bool has_changed) {
     const Instant now = clock_();
+    calm(watched, now);
     if (has_changed) {
-        const bool is_in_a_row = now - watched.changed_at <= 2 * watched.pause;
-        watched.changes = is_in_a_row ? watched.changes + 1 : 1;
-        watched.changed_at = now;
-        watched.pause = watched.changes > kChangesInARow ? std::min(2 * watched.pause, kLongestPause) : kPause;
-    } else if (now - watched.changed_at > 2 * watched.pause) {
-        watched.pause = kPause;
-        watched.changes = 0;
+        watched.quiet_since = now;
+        if (++watched.changes > kChangesInARow) watched.pause = std::min(2 * watched.pause, kLongestPause);
     }
     watched.pause = std::max(watched.pause, kPartOfTime * (now - began));
     watched.looked_at = now;
     watched.due = watched.has_failed ? now + watched.pause : kNever;
 }
 
-std::vector<std::string> LearnedKeeper::look(const config::Generation& current) {
+std::vector<LearnedKeeper::Changed> LearnedKeeper::look(const config::Generation& current) {
     const Instant now = clock_();
-    std::vector<std::string> changed;
+    std::vector<Changed> changed;
     if (now < next_deadline()) return changed;
     std::vector<std::pair<Instant, std::string>> due;
     for (const auto& [id, watched] : customers_) {
@@ -89,10 +95,12 @@ std::vector<std::string> LearnedKeeper::look(const config::Generation& current) 
         Watched& watched = customers_[id];
         const Instant began = clock_();
         bool has_changed = false;
-        if (read(id, watched) || watched.of != accepted) {
-            Learned learned = learn(accepted->customer, watched.routes);
-            has_changed = learned.networks != watched.learned.networks;
-            watched.learned = std::move(learned);
+        Learned before;
+        const bool has_other_routes = read(id, watched);
+        if (has_other_routes || watched.is_withheld || watched.of != accepted) {
+            before = std::exchange(watched.learned, learn(accepted->customer, watched.routes));
+            has_changed = before.networks != watched.learned.networks;
+            watched.is_withheld = false;
             watched.of = std::move(accepted);
         }
         pace(watched, began, has_changed);
@@ -101,17 +109,30 @@ std::vector<std::string> LearnedKeeper::look(const config::Generation& current) 
             {{"customer", id},
              {"networks", std::to_string(watched.learned.networks.size())},
              {"refused", std::to_string(watched.learned.refused_count)}});
-        changed.push_back(id);
+        changed.push_back({id, std::move(before)});
     }
     not_before_ = clock_() + kBetween;
     return changed;
+}
+
+void LearnedKeeper::withhold(const std::shared_ptr<const config::AcceptedCustomer>& of, Learned learned) {
+    Watched& watched = customers_[of->customer.id];
+    watched.learned = std::move(learned);
+    watched.of = of;
+    watched.is_withheld = true;
+    watched.due = std::min(watched.due, clock_() + watched.pause);
+}
+
+Learned LearnedKeeper::in_force(const std::string& customer) const {
+    const auto found = customers_.find(customer);
+    return found == customers_.end() ? Learned() : found->second.learned;
 }
 
 LearnedByPeer LearnedKeeper::networks_of(const config::Customer& customer) {
     if (!may_learn(customer)) return {};
     Watched& watched = customers_[customer.id];
     if (watched.of != nullptr && &watched.of->customer == &customer) return by_peer(watched.learned);
-    if (!watched.is_read) {
+    if (!watched.is_read && !watched.has_failed) {
         (void)read(customer.id, watched);
         watched.looked_at = clock_();
         watched.due = watched.has_failed ? watched.looked_at + watched.pause : kNever;
@@ -127,7 +148,10 @@ void LearnedKeeper::follow(const config::Generation& current) {
             it = customers_.erase(it);
             continue;
         }
-        if (watched.of != accepted) watched.learned = learn(accepted->customer, watched.routes);
+        if (watched.of != accepted) {
+            watched.learned = learn(accepted->customer, watched.routes);
+            watched.is_withheld = false;
+        }
         watched.of = std::move(accepted);
         ++it;
     }

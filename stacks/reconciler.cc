@@ -248,6 +248,7 @@ bool Reconciler::record_outcome(const config::AcceptedCustomer& accepted, const 
     for (const std::string& step : outcome->steps) add_text(report, Kind::kStep, id, step);
     if (outcome->is_new) round.created.push_back(id);
     if (outcome->has_new_tunnel) view_.forget_tunnel(id);
+    if (outcome->has_new_tunnel) learned_.note_new(accepted.customer);
     record_problems(id, outcome->problems);
     if (!outcome->steps.empty())
         log(LogLevel::kInfo, "stack_changed",

@@ -248,6 +248,8 @@ class Reconciler {
 
     // Except those of `ours`, which we changed. True: notices were lost, so that any stack may have changed.
     [[nodiscard]] bool note_changes(const std::unordered_set<std::string>& ours);
+    void keep_learned(const std::shared_ptr<const config::AcceptedCustomer>& accepted, Learned before);
+    std::vector<std::string> prepare_learned(const std::set<std::string>& changed, const config::Generation& next);
     void carry_out(VpndLink& link, Round& round, Report& report);
     [[nodiscard]] bool load(Round& round, Report& report);
     // What `round.source` says, and every customer that has a file.

@@ -78,6 +78,24 @@ std::vector<ipc::ControlText> Reconciler::customers_of(std::uint16_t group) cons
     return out;
 }
 
+// Those that get networks by what they have learned: their firewalls know these before vpnd does. One whose stack
+// cannot be brought up is served without them.
+std::vector<std::string> Reconciler::prepare_learned(const std::set<std::string>& changed,
+                                                     const config::Generation& next) {
+    std::vector<std::string> out;
+    for (const auto& accepted : next.customers) {
+        const config::Customer& customer = accepted->customer;
+        if (!changed.contains(customer.id) || !LearnedKeeper::may_learn(customer)) continue;
+        if (customer.state != config::CustomerState::kActive) continue;
+        learned_.prepare(customer);
+        out.push_back(customer.id);
+        const auto outcome = stacks_.bring_up(customer);
+        if (outcome && outcome->has_new_tunnel) view_.forget_tunnel(customer.id);
+        if (!outcome) keep_learned(accepted, learned_.in_force(customer.id));
+    }
+    return out;
+}
+
 // The tunnels come first: they are what is waited for. What was bound stays bound, and no other stack is looked at.
 Report Reconciler::serve_groups(VpndLink& link, Served served, const SeenPeers& seen) {
     Report report;
@@ -100,7 +118,12 @@ Report Reconciler::serve_groups(VpndLink& link, Served served, const SeenPeers& 
 
     const SeenPeers seen_before = seen_;
     for (const auto& [peer, where] : seen) seen_[peer] = where;
+    const std::vector<std::string> prepared = prepare_learned(changed, round.next);
     if (!deliver_changes(link, round, report)) {
+        for (const std::string& id : prepared) {
+            learned_.prepare(current_.find(id)->customer);
+            patrol_.hurry(id);
+        }
         seen_ = seen_before;
         served_ = before;
         report.accepted = false;
@@ -111,7 +134,9 @@ Report Reconciler::serve_groups(VpndLink& link, Served served, const SeenPeers& 
     if (const Status observed = stacks_.observe_uplink(); !observed)
         log(LogLevel::kWarn, "uplink_not_observed", {{"reason", observed.error().what}});
     for (const auto& accepted : current_.customers) {
-        if (!changed.contains(accepted->customer.id) || !accepted->customer.handoff) continue;
+        const config::Customer& customer = accepted->customer;
+        if (!changed.contains(customer.id)) continue;
+        if (!customer.handoff && !LearnedKeeper::may_learn(customer)) continue;
         round.checked.insert(accepted->customer.id);
         learned_.prepare(accepted->customer);
         (void)record_outcome(*accepted, stacks_.bring_up(accepted->customer), round, report);

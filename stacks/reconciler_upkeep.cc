@@ -129,21 +129,36 @@ void Reconciler::deliver_tunnels(VpndLink& link) {
 }
 
 void Reconciler::follow_learned(VpndLink& link) {
-    const std::vector<std::string> changed = learned_.look(current_);
-    if (changed.empty()) return;
-    for (const std::string& id : changed) {
-        view_.mark_changed(id);
-        const config::AcceptedCustomer& accepted = *current_.find(id);
-        learned_.prepare(accepted.customer);
+    bool is_stale = false;
+    for (LearnedKeeper::Changed& changed : learned_.look(current_)) {
+        const std::string& id = changed.customer;
+        const auto accepted = current_.share(id);
+        const config::Customer& customer = accepted->customer;
+        learned_.prepare(customer);
         // Rules that name a peer know its new networks before vpnd accepts a packet from there.
-        if (accepted.customer.firewall.rules.empty() && accepted.customer.stack.queues == 1) continue;
-        const auto outcome = stacks_.bring_up(accepted.customer);
-        if (outcome && outcome->has_new_tunnel) view_.forget_tunnel(id);
-        if (outcome) continue;
-        unsound_.insert(id);
-        log(LogLevel::kError, "stack_not_mended", {{"customer", id}, {"reason", outcome.error().what}});
+        if (!customer.firewall.rules.empty() || customer.stack.queues != 1) {
+            const auto outcome = stacks_.bring_up(customer);
+            if (outcome && outcome->has_new_tunnel) view_.forget_tunnel(id);
+            if (!outcome) {
+                unsound_.insert(id);
+                log(LogLevel::kError, "stack_not_mended", {{"customer", id}, {"reason", outcome.error().what}});
+                keep_learned(accepted, std::move(changed.before));
+                continue;
+            }
+        }
+        view_.mark_changed(id);
+        is_stale = true;
     }
-    deliver_tunnels(link);
+    if (is_stale) deliver_tunnels(link);
+}
+
+// A part of its firewall may know what vpnd is not told of.
+void Reconciler::keep_learned(const std::shared_ptr<const config::AcceptedCustomer>& accepted, Learned before) {
+    const config::Customer& customer = accepted->customer;
+    learned_.withhold(accepted, std::move(before));
+    learned_.prepare(customer);
+    const auto back = stacks_.bring_up(customer);
+    if (back && back->has_new_tunnel) view_.forget_tunnel(customer.id);
 }
 
 void Reconciler::patrol(VpndLink& link, std::size_t count) {
@@ -182,6 +197,7 @@ void Reconciler::patrol(VpndLink& link, std::size_t count) {
         }
         if (outcome->has_new_tunnel) {
             view_.forget_tunnel(id);
+            learned_.note_new(accepted->customer);
             is_stale = true;
         }
         for (const std::string& step : outcome->steps)

@@ -46,7 +46,9 @@ class FakeKernel final : public Kernel {
     std::map<std::string, LearnedRoutes> learned;  // by namespace
     std::vector<std::string> read_learned;         // namespaces, in order
     bool refuses_learned = false;                  // the tables change too fast
+    std::size_t refused_reads = 0;                 // of the next ones
     Result<LearnedRoutes> learned_routes(const std::string& name) override {
+        if (refused_reads > 0 && refused_reads-- > 0) return fail(ErrorCode::kUnavailable, "not now");
         if (refuses_learned) return fail(ErrorCode::kUnavailable, "the tables change too fast");
         read_learned.push_back(name);
         return learned[name];

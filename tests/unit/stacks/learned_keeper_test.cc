@@ -201,5 +201,96 @@ TEST_CASE("a rule that names a peer knows what it has learned, before vpnd does"
     CHECK(members() == before);
 }
 
+TEST_CASE("vpnd gets no learned network that the firewall could not get") {
+    Stage stage("[[firewall.rule]]\nname = \"closed\"\nfrom = [\"peer:acme-site\"]\naction = \"drop\"\n");
+    stage.learn({route("10.60.1.0/24")});
+    (void)stage.follow(LearnedKeeper::kPause);
+    stage.room.kernel.steps_until_crash = 0;
+    stage.learn({route("10.60.2.0/24")});
+    CHECK(stage.follow(LearnedKeeper::kPause).empty());
+    CHECK(stage.networks() == "10.43.0.0/16 10.60.1.0/24");
+    // The next vpnd does not get it either.
+    REQUIRE(stage.room.reconciler.deliver_all(stage.room.link).has_value());
+    CHECK(stage.networks() == "10.43.0.0/16 10.60.1.0/24");
+    (void)stage.room.received();
+    REQUIRE(stage.room.reconciler.next_of_learned() != kNever);
+    stage.room.kernel.steps_until_crash = SIZE_MAX;
+    CHECK(joined(stage.follow(LearnedKeeper::kPause)) == joined(kChanged));
+    CHECK(stage.networks() == "10.43.0.0/16 10.60.2.0/24");
+}
+
+TEST_CASE("after a read that failed the firewall and vpnd have the same, and it is read again") {
+    Room room;
+    Instant now = kLongAgo + std::chrono::hours(1);
+    room.clock = [&now] { return now; };
+    room.write_customer("acme", 'A', kBgp);
+    room.kernel.learned["warren-acme"] = {{route("10.60.1.0/24")}, false};
+    room.kernel.refused_reads = 1;
+    room.adopt({"acme"});
+    room.apply();
+    CHECK(room.vpnd.networks_of("acme-site") == "10.43.0.0/16");
+    REQUIRE(room.reconciler.next_of_learned() != kNever);
+    now = now + LearnedKeeper::kPause;
+    room.reconciler.follow_learned(room.link);
+    CHECK(room.vpnd.networks_of("acme-site") == "10.43.0.0/16 10.60.1.0/24");
+}
+
+TEST_CASE("one that changes after each pause is looked at less and less, too") {
+    Stage stage;
+    std::size_t deliveries = 0;
+    for (int i = 0; i < 100; ++i) {
+        stage.learn({route("10.60." + std::to_string(i) + ".0/24")});
+        if (!stage.follow(std::chrono::milliseconds(2100)).empty()) ++deliveries;
+    }
+    CHECK(deliveries >= 20);
+    CHECK(deliveries <= 40);
+}
+
+TEST_CASE("a stack that is made anew is read again") {
+    Stage stage;
+    stage.learn({route("10.60.1.0/24")});
+    (void)stage.follow(LearnedKeeper::kPause);
+    REQUIRE(stage.networks() == "10.43.0.0/16 10.60.1.0/24");
+    stage.room.kernel.stacks.erase("warren-acme");
+    stage.room.kernel.learned.clear();
+    stage.room.kernel.changes.names.insert("warren-acme");
+    stage.room.reconciler.note_changes();
+    stage.room.reconciler.patrol(stage.room.link, 10);
+    (void)stage.follow(LearnedKeeper::kPause);
+    CHECK(stage.networks() == "10.43.0.0/16");
+}
+
+TEST_CASE("a customer of a fleet has its learned networks in the firewall before vpnd, without a handoff too") {
+    Room room;
+    room.write_customer("acme", 'A',
+                        "group = 3\n" + kBgp +
+                            "[[firewall.rule]]\nname = \"closed\"\nfrom = [\"peer:acme-site\"]\n"
+                            "action = \"drop\"\n");
+    room.kernel.learned["warren-acme"] = {{route("10.60.1.0/24")}, false};
+    room.adopt();
+    REQUIRE(room.apply().accepted);
+    const auto members = [&room] {
+        std::size_t count = 0;
+        for (const KeyList& list : room.kernel.stacks.at("warren-acme").firewall->policy.lists)
+            count += list.members.size();
+        return count;
+    };
+    const std::size_t before = members();
+    const auto served = [&room](const Reconciler::Served& groups) {
+        return room.reconciler.serve_groups(room.link, groups, {}).accepted;
+    };
+    for (int i = 0; i < 2; ++i) {
+        REQUIRE(served({{3, {ip("192.0.2.3")}}}));
+        CHECK(room.vpnd.networks_of("acme-site") == "10.43.0.0/16 10.60.1.0/24");
+        CHECK(members() == before + 1);
+        REQUIRE(served({}));
+        CHECK(members() == before);
+    }
+    // Without its firewall it is served with the networks of its file.
+    room.kernel.steps_until_crash = 0;
+    REQUIRE(served({{3, {ip("192.0.2.3")}}}));
+    CHECK(room.vpnd.networks_of("acme-site") == "10.43.0.0/16");
+}
+
 }  // namespace
 }  // namespace warren::stacks
