@@ -31,13 +31,14 @@ std::vector<std::uint8_t> new_nonce(crypto::RandomSource& random) {
 // --- as responder --------------------------------------------------------------------------------
 
 std::array<std::uint8_t, 16> Engine::State::init_key_of(const control::Arrival& arrival, Bytes bytes) const {
-    std::array<std::uint8_t, 36> all{};
+    std::array<std::uint8_t, 37> all{};
     const auto address = arrival.from.address.bytes();
     const auto message = crypto::short_hash_128(init_hash_key, bytes);
     std::copy(address.begin(), address.end(), all.begin());
     store_be(all.data() + 16, arrival.from.port);
     store_be(all.data() + 18, arrival.to_port);
     std::copy(message.begin(), message.end(), all.begin() + 20);
+    all[36] = arrival.from.address.is_v4() ? 4 : 6;
     return crypto::short_hash_128(init_hash_key, all);
 }
 
