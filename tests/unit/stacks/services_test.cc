@@ -152,7 +152,7 @@ TEST_CASE("a neighbour of IPv6 cannot announce a part of the stack's own network
               .starts_with("where (net ~ [ fd00::/8+ ]) && (net !~ own6);\n"));
     customer.stack.addresses = {prefix("10.0.0.1/24")};
     customer.peers.clear();
-    CHECK(behind(bird_text(customer), "  ipv6 {\n    import ").starts_with("where (net ~ [ fd00::/8+ ]);\n"));
+    CHECK(behind(bird_text(customer), "define own6").starts_with(" = [ fd00:99::1/128+ ];\n"));  // nor its own address
 }
 
 TEST_CASE("a neighbour behind a tunnel speaks for itself, and others are told of what may be learned") {
