@@ -28,11 +28,11 @@ ALLOWED = re.compile(
 # Primitives, which only crypto/ may call. What draws randomness is not among them.
 ALLOWED_IN = {
     "crypto": re.compile(
-        r"^(EVP_(CIPHER|Cipher|MD|Digest|MAC)\w+|EVP_aes_(128|256)_(gcm|cbc)"
-        r"|EVP_sha(1|256|512)|HMAC|SHA(1|256|512)_(Init|Update|Final)"
+        r"^(EVP_(CIPHER|Cipher|MD|Digest)\w+|EVP_aes_(128|256)_(gcm|cbc)"
+        r"|EVP_sha(1|256|512)|HMAC|SHA(1|256|384|512)_(Init|Update|Final)"
         r"|BN_(?!(priv_)?rand|pseudo|generate)\w+|EC_(GROUP|POINT)_\w+|OSSL_PARAM_construct_\w+|ERR_clear_error"
         r"|sodium_(init|mem\w+|bin2base64|base642bin)"
-        r"|crypto_(aead|scalarmult|verify)_\w+|imb_get_\w+|(alloc|free|init)_mb_mgr\w*"
+        r"|crypto_(aead|scalarmult|shorthash|verify)_\w+|imb_get_\w+|(alloc|free|init)_mb_mgr\w*"
         r"|OSSL_LIB_CTX_new|OSSL_PROVIDER_(add_builtin|get0_provider_ctx|load|query_operation)"  # built in, of no file
         r"|EVP_PKEY_\w+|PEM_read_bio_PrivateKey_ex|(d2i|i2d)_(PUBKEY(_ex)?|ECDSA_SIG)|ECDSA_SIG_\w+"
         r"|BIO_(free|new_mem_buf)|CRYPTO_free)$"
