@@ -92,6 +92,7 @@ def test_a_customer_without_a_log_is_not_listened_to_and_an_apply_ends_one(town,
     customer.firewall = None
     town.warren.put(customer)
     netlab.wait_until(lambda: not listeners(), 5, "nobody listens any more")
-    assert town.warren.ctl("log", "nobody").stdout == ""
+    unknown = town.warren.ctl("log", "nobody", check=False)
+    assert unknown.returncode == 4 and "there is no customer nobody" in unknown.stderr
     assert town.warren.ctl("log", "No Body", check=False).returncode == 2
     assert one.ping(STACK4)

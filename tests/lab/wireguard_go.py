@@ -69,6 +69,9 @@ def parse_dump(text):
     return peers
 
 
+LOST_SOCKET = ("listen on uapi socket: no such file", "UAPI listen error: remove")
+
+
 @dataclass
 class Client:
     """wireguard-go in namespace `ns`: `device` is up, has its addresses, and its peers' AllowedIPs are routed to it."""
@@ -100,13 +103,12 @@ class Client:
         return self
 
     def _answers_or_lost_its_socket(self):
-        lost = ("listen on uapi socket: no such file", "UAPI listen error: remove")
-        return (not self.process.running() and any(text in self.process.tail() for text in lost)) or self._answers()
-
-    def _answers(self):
-        if not self.process.running():
-            raise netlab.LabError(f"wireguard-go ended: {self.process.tail()}")
-        return self.wg("show", self.device, "listen-port", check=False).returncode == 0
+        if self.process.running():
+            return self.wg("show", self.device, "listen-port", check=False).returncode == 0
+        said = self.process.tail()
+        if said and not any(text in said for text in LOST_SOCKET):
+            raise netlab.LabError(f"wireguard-go ended: {said}")
+        return said  # its last words may come a moment after its end
 
     def configure(self):
         """Sets wireguard-go's key and peers with `wg setconf`."""
