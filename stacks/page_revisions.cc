@@ -91,7 +91,7 @@ class Owners {
   public:
     explicit Owners(const history::Manifest& newest) {
         for (const auto& [name, content] : newest) {
-            if (const std::string_view id = history::customer_of(name); !id.empty()) owned_.emplace(id);
+            if (const std::string id = history::customer_of(name); !id.empty()) owned_.emplace(id);
         }
     }
 
